@@ -1,0 +1,94 @@
+"""A connector's declaration, and the environment the hub hands to its client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from .errors import Exchange
+from .types import Client, RateBudget, Resource, SecretField, Webhooks
+
+
+class Gate(Protocol):
+    """The rate budget shared by all workers, keyed by credential and quota class."""
+
+    def acquire(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        """Take ``cost`` requests, or raise ``RateLimited`` with ``retry_after``. Never blocks for long."""
+
+    def observe(
+        self, quota_class: str, *, limit: int | None, remaining: int | None, reset_after: float | None
+    ) -> None:
+        """The vendor's own numbers win over ours."""
+
+
+class OpenGate:
+    """No budget: tests and one-off checks."""
+
+    def acquire(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        return None
+
+    def observe(
+        self, quota_class: str, *, limit: int | None, remaining: int | None, reset_after: float | None
+    ) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What varies between the hub, the tests and the benchmarks."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    gate: Gate = field(default_factory=OpenGate)
+    on_exchange: Callable[[Exchange], None] = lambda exchange: None
+    allow_private_network: bool = False
+    allow_http: bool = False
+    timeout_seconds: float = 30.0
+    max_response_bytes: int = 10 * 1024 * 1024
+    client_identifier: str = "lockstep"
+    #: stores rotated secrets (OAuth2 refresh) under one lock; answers the secrets now in force
+    refresh_secrets: (
+        Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Mapping[str, Any]] | None
+    ) = None
+
+
+@dataclass(frozen=True)
+class Connector:
+    """Everything the hub knows of one external API; read top to bottom it describes the API."""
+
+    key: str
+    name: str
+    summary: str
+    auth_types: tuple[str, ...]  # api_key, bearer, basic, oauth2
+    secrets: tuple[SecretField, ...]
+    settings: tuple[SecretField, ...]  # not secret: base URL, board id, owner/repo …
+    resources: tuple[Resource, ...]
+    open: Callable[[str, Mapping[str, Any], Mapping[str, Any], Environment], Client]
+    """``open(base_url, settings, secrets, environment)``; does no request."""
+    default_base_url: str = ""
+    budgets: tuple[RateBudget, ...] = ()
+    webhooks: Webhooks | None = None
+    webhook_help: str = ""
+    webhook_secret_from: str = (
+        ""  # name of the secret that signs, where the vendor gives it (Trello app secret)
+    )
+    text_format: str = "plain"
+    token_url: str = ""  # where a person makes a token
+    docs_url: str = ""
+    unverified: tuple[str, ...] = ()
+    ignored_events: tuple[str, ...] = ()
+    validate: Callable[[Mapping[str, Any]], list[tuple[str, str]]] | None = None
+    """Further checks of settings: ``[(field, what to do)]``, empty if fine."""
+    resources_for: Callable[[Mapping[str, Any]], Sequence[Resource]] | None = None
+    """Where the resources depend on the settings (Generic REST)."""
+
+    def resources_of(self, settings: Mapping[str, Any]) -> tuple[Resource, ...]:
+        return tuple(self.resources_for(settings)) if self.resources_for else self.resources
+
+    def resource(self, name: str, settings: Mapping[str, Any] | None = None) -> Resource:
+        """Raises ``KeyError`` for an unknown resource."""
+        for resource in self.resources_of(settings or {}):
+            if resource.name == name:
+                return resource
+        raise KeyError(name)

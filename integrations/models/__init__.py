@@ -1,0 +1,58 @@
+from .control import (
+    AuthType,
+    BreakerState,
+    ConflictStrategy,
+    Credential,
+    DeletePolicy,
+    Integration,
+    IntegrationStatus,
+    IntegrationTemplate,
+    SyncDirection,
+    SyncFrequency,
+)
+from .deliveries import DeliveryStatus, WebhookDelivery
+from .jobs import (
+    AttemptOutcome,
+    JobAttempt,
+    JobKind,
+    JobStatus,
+    LogStatus,
+    Operation,
+    SyncJob,
+    SyncLog,
+    SyncMethod,
+)
+from .mappings import Cursor, IntentState, Mapping, MappingState, WriteIntent, WriteKind
+from .maps import FieldMap, StatusMap
+
+__all__ = [
+    "AttemptOutcome",
+    "AuthType",
+    "BreakerState",
+    "ConflictStrategy",
+    "Credential",
+    "Cursor",
+    "DeletePolicy",
+    "DeliveryStatus",
+    "FieldMap",
+    "Integration",
+    "IntegrationStatus",
+    "IntegrationTemplate",
+    "IntentState",
+    "JobAttempt",
+    "JobKind",
+    "JobStatus",
+    "LogStatus",
+    "Mapping",
+    "MappingState",
+    "Operation",
+    "StatusMap",
+    "SyncDirection",
+    "SyncFrequency",
+    "SyncJob",
+    "SyncLog",
+    "SyncMethod",
+    "WebhookDelivery",
+    "WriteIntent",
+    "WriteKind",
+]
