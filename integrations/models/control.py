@@ -87,7 +87,7 @@ class Integration(models.Model):
     status_reason = models.CharField(max_length=500, blank=True, default="")
     base_url = models.CharField(max_length=500, blank=True, default="")
     auth_type = models.CharField(max_length=10, choices=AuthType.choices, default=AuthType.BEARER)
-    settings = models.JSONField(default=dict, blank=True)  # the connector's own, never secret
+    options = models.JSONField(default=dict, blank=True)  # the connector's own, never secret
     resource_types = models.JSONField(default=list)  # the connector's resource names, in sync order
     sync_direction = models.CharField(max_length=4, choices=SyncDirection.choices, default=SyncDirection.BOTH)
     sync_frequency = models.CharField(
