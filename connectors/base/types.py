@@ -211,6 +211,7 @@ class Resource:
     create_class: CreateClass = CreateClass.UNPROVABLE
     other_record_types: tuple[str, ...] = ()
     parent: str = ""  # resource whose ids list this one (comments of issues)
+    lists_across_parents: bool = True  # False: list_page needs parent_id, one parent at a time
     refers_to: tuple[str, ...] = ()  # resources that must be synced first
     incremental: bool = True  # False: the vendor has no updated-since; lists are compared by fingerprint
     overlap: timedelta = timedelta(minutes=2)

@@ -22,7 +22,7 @@ from .jobs import (
     SyncLog,
     SyncMethod,
 )
-from .mappings import Cursor, IntentState, Mapping, MappingState, WriteIntent, WriteKind
+from .mappings import Cursor, IntentState, Mapping, MappingState, SweepSeen, WriteIntent, WriteKind
 from .maps import FieldMap, StatusMap
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "MappingState",
     "Operation",
     "StatusMap",
+    "SweepSeen",
     "SyncDirection",
     "SyncFrequency",
     "SyncJob",

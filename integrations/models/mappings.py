@@ -45,6 +45,7 @@ class MappingQuerySet(models.QuerySet["Mapping"]):
             models.Q(next_attempt_at__isnull=True) | models.Q(next_attempt_at__lte=now),
             models.Q(lease_until__isnull=True) | models.Q(lease_until__lte=now),
             dirty_at__isnull=False,
+            is_dead=False,
         )
 
 
@@ -97,8 +98,7 @@ class Mapping(models.Model):
     last_error = models.CharField(max_length=1000, blank=True, default="")
     is_dead = models.BooleanField(default=False)  # retries exhausted: waits for a person
 
-    seen_generation = models.BigIntegerField(default=0)  # full sweeps: the last that saw it
-    missing_since = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)  # when a deletion was carried out (budget, I4)
     last_synced_at = models.DateTimeField(null=True)
     last_in_at = models.DateTimeField(null=True)
     last_out_at = models.DateTimeField(null=True)
@@ -130,6 +130,12 @@ class Mapping(models.Model):
             ),
             # a page's lists by state, and counts
             models.Index(fields=["integration", "state"], name="mapping_state"),
+            # deletions of the last day (budget)
+            models.Index(
+                fields=["integration", "closed_at"],
+                name="mapping_closed",
+                condition=models.Q(closed_at__isnull=False),
+            ),
             # keyset paging of a tenant's mappings
             models.Index(fields=["tenant", "id"], name="mapping_tenant"),
         ]
@@ -195,3 +201,19 @@ class Cursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource} since {self.since}"
+
+
+class SweepSeen(models.Model):
+    """A pair that the full sweep under way has seen; narrow on purpose, emptied when the sweep ends.
+
+    What a *complete* sweep has not seen is only nominated for a look by id, never deleted (I4).
+    """
+
+    cursor = models.ForeignKey(Cursor, on_delete=models.CASCADE, related_name="seen", db_index=False)
+    mapping_id = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cursor", "mapping_id"], name="sweep_seen_once")]
+
+    def __str__(self) -> str:
+        return str(self.mapping_id)
