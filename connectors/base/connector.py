@@ -18,7 +18,12 @@ class Gate(Protocol):
         """Take ``cost`` requests, or raise ``RateLimited`` with ``retry_after``. Never blocks for long."""
 
     def observe(
-        self, quota_class: str, *, limit: int | None, remaining: int | None, reset_after: float | None
+        self,
+        quota_class: str,
+        *,
+        limit: int | None,
+        remaining: int | None,
+        reset_after: float | None,
     ) -> None:
         """The vendor's own numbers win over ours."""
 
@@ -30,7 +35,12 @@ class OpenGate:
         return None
 
     def observe(
-        self, quota_class: str, *, limit: int | None, remaining: int | None, reset_after: float | None
+        self,
+        quota_class: str,
+        *,
+        limit: int | None,
+        remaining: int | None,
+        reset_after: float | None,
     ) -> None:
         return None
 
@@ -49,7 +59,8 @@ class Environment:
     client_identifier: str = "lockstep"
     #: stores rotated secrets (OAuth2 refresh) under one lock; answers the secrets now in force
     refresh_secrets: (
-        Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Mapping[str, Any]] | None
+        Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Mapping[str, Any]]
+        | None
     ) = None
 
 
@@ -70,9 +81,7 @@ class Connector:
     budgets: tuple[RateBudget, ...] = ()
     webhooks: Webhooks | None = None
     webhook_help: str = ""
-    webhook_secret_from: str = (
-        ""  # name of the secret that signs, where the vendor gives it (Trello app secret)
-    )
+    webhook_secret_from: str = ""  # name of the secret that signs, where the vendor gives it (Trello app secret)
     text_format: str = "plain"
     token_url: str = ""  # where a person makes a token
     docs_url: str = ""
@@ -84,9 +93,15 @@ class Connector:
     """Where the resources depend on the settings (Generic REST)."""
 
     def resources_of(self, settings: Mapping[str, Any]) -> tuple[Resource, ...]:
-        return tuple(self.resources_for(settings)) if self.resources_for else self.resources
+        return (
+            tuple(self.resources_for(settings))
+            if self.resources_for
+            else self.resources
+        )
 
-    def resource(self, name: str, settings: Mapping[str, Any] | None = None) -> Resource:
+    def resource(
+        self, name: str, settings: Mapping[str, Any] | None = None
+    ) -> Resource:
         """Raises ``KeyError`` for an unknown resource."""
         for resource in self.resources_of(settings or {}):
             if resource.name == name:

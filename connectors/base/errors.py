@@ -62,7 +62,12 @@ class Retryable(SyncError):
     code = "remote_fault"
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, ambiguous: bool = False, **facts: Any
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        ambiguous: bool = False,
+        **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
         self.retry_after = retry_after
@@ -105,7 +110,9 @@ class AlreadyExists(RecordProblem):
 
     code = "validation"
 
-    def __init__(self, message: str, *, external_id: str | None = None, **facts: Any) -> None:
+    def __init__(
+        self, message: str, *, external_id: str | None = None, **facts: Any
+    ) -> None:
         super().__init__(message, **facts)
         self.external_id = external_id
 

@@ -168,16 +168,25 @@ class UnknownEvent(Exception):
 class Webhooks(Protocol):
     """A connector's ``webhooks.py`` exposes ``WEBHOOKS`` with these methods; all are pure."""
 
-    def handshake(self, request: WebhookRequest, secrets: Sequence[str]) -> WebhookAnswer | None: ...
+    def handshake(
+        self, request: WebhookRequest, secrets: Sequence[str]
+    ) -> WebhookAnswer | None: ...
 
-    def verify(self, request: WebhookRequest, secrets: Sequence[str], settings: Mapping[str, Any]) -> None:
+    def verify(
+        self,
+        request: WebhookRequest,
+        secrets: Sequence[str],
+        settings: Mapping[str, Any],
+    ) -> None:
         """Raise ``BadSignature`` unless one of ``secrets`` (newest first) signed the raw bytes."""
 
     def delivery_id(self, request: WebhookRequest) -> str | None: ...
 
     def event_name(self, request: WebhookRequest, payload: Any) -> str: ...
 
-    def parse(self, request: WebhookRequest, payload: Any, settings: Mapping[str, Any]) -> list[ChangeHint]:
+    def parse(
+        self, request: WebhookRequest, payload: Any, settings: Mapping[str, Any]
+    ) -> list[ChangeHint]:
         """Hints; empty for events ignored on purpose. Raises ``UnknownEvent`` or ``BadPayload``."""
 
 
@@ -211,7 +220,9 @@ class Resource:
     create_class: CreateClass = CreateClass.UNPROVABLE
     other_record_types: tuple[str, ...] = ()
     parent: str = ""  # resource whose ids list this one (comments of issues)
-    lists_across_parents: bool = True  # False: list_page needs parent_id, one parent at a time
+    lists_across_parents: bool = (
+        True  # False: list_page needs parent_id, one parent at a time
+    )
     refers_to: tuple[str, ...] = ()  # resources that must be synced first
     incremental: bool = True  # False: the vendor has no updated-since; lists are compared by fingerprint
     overlap: timedelta = timedelta(minutes=2)
@@ -265,16 +276,30 @@ class Client(Protocol):
     def containers(self, kind: str = "", parent_id: str = "") -> list[Container]: ...
 
     def list_page(
-        self, resource: str, *, since: datetime | None = None, token: Any = None, parent_id: str | None = None
+        self,
+        resource: str,
+        *,
+        since: datetime | None = None,
+        token: Any = None,
+        parent_id: str | None = None,
     ) -> Page: ...
 
-    def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord: ...
+    def get(
+        self, resource: str, external_id: str, *, parent_id: str | None = None
+    ) -> ExternalRecord: ...
 
-    def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
+    def get_many(
+        self, resource: str, external_ids: Sequence[str]
+    ) -> dict[str, ExternalRecord]:
         """Those that could be read; the absent are simply not in the answer."""
 
     def create(
-        self, resource: str, fields: Mapping[str, Any], *, key: str, parent_id: str | None = None
+        self,
+        resource: str,
+        fields: Mapping[str, Any],
+        *,
+        key: str,
+        parent_id: str | None = None,
     ) -> ExternalRecord: ...
 
     def update(
@@ -288,7 +313,9 @@ class Client(Protocol):
     ) -> ExternalRecord:
         """Write only ``fields``, guarded by ``current.version`` where the vendor can; answers what it now holds."""
 
-    def archive(self, resource: str, external_id: str, *, current: ExternalRecord | None = None) -> None: ...
+    def archive(
+        self, resource: str, external_id: str, *, current: ExternalRecord | None = None
+    ) -> None: ...
 
     def delete(
         self,
@@ -305,7 +332,11 @@ class Client(Protocol):
         """The record an earlier create with this key made, from a strongly consistent place; None if none."""
 
     def explain_absence(
-        self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
+        self,
+        resource: str,
+        external_ids: Sequence[str],
+        *,
+        parent_id: str | None = None,
     ) -> dict[str, Absence]: ...
 
     def container_token(self) -> str:

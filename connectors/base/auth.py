@@ -1,0 +1,236 @@
+"""How requests prove who sends them. Each kind adds itself to an ``Outgoing`` request; OAuth2 also renews."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import ConfigurationProblem
+from .paths import read_path
+from .times import parse_instant
+
+if TYPE_CHECKING:
+    from .session import ApiSession
+
+
+@dataclass
+class Outgoing:
+    """A request before it is sent. ``params`` are query pairs."""
+
+    method: str
+    url: str
+    params: list[tuple[str, str]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+class NoAuth:
+    """No credential at all, and the base of all kinds."""
+
+    def apply(self, outgoing: Outgoing, session: ApiSession) -> None:
+        return None
+
+    def renew(self, session: ApiSession) -> bool:
+        """Called once after a 401; True if a new credential is at hand and the request is worth repeating."""
+        return False
+
+
+def _clean(value: Any, what: str) -> str:
+    text = str(value if value is not None else "").strip()
+    if not text:
+        raise ConfigurationProblem(f"The {what} is missing.")
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ConfigurationProblem(
+            f"The {what} contains characters that are not allowed."
+        )
+    return text
+
+
+class ApiKey(NoAuth):
+    def __init__(
+        self,
+        name: str,
+        value: Any,
+        *,
+        place: Literal["header", "query", "cookie"] = "header",
+        prefix: str = "",
+    ) -> None:
+        self._name, self._place = name, place
+        self._value = prefix + _clean(value, "API key")
+
+    def apply(self, outgoing: Outgoing, session: ApiSession) -> None:
+        if self._place == "query":
+            outgoing.params.append((self._name, self._value))
+        elif self._place == "cookie":
+            outgoing.headers["Cookie"] = f"{self._name}={self._value}"
+        else:
+            outgoing.headers[self._name] = self._value
+
+
+class Bearer(ApiKey):
+    def __init__(self, token: Any) -> None:
+        super().__init__(
+            "Authorization", _clean(token, "access token"), prefix="Bearer "
+        )
+
+
+class Basic(ApiKey):
+    def __init__(self, username: Any, password: Any) -> None:
+        pair = f"{_clean(username, 'user name')}:{'' if password is None else password}".encode()
+        super().__init__(
+            "Authorization", base64.b64encode(pair).decode(), prefix="Basic "
+        )
+
+
+class HeaderTemplate(ApiKey):
+    """One header from a template over secrets: ``OAuth oauth_consumer_key="{key}", oauth_token="{token}"``."""
+
+    def __init__(self, name: str, template: str, values: Mapping[str, Any]) -> None:
+        text = template
+        for key, value in values.items():
+            text = text.replace("{" + key + "}", _clean(value, key.replace("_", " ")))
+        super().__init__(name, text)
+
+
+@dataclass(frozen=True)
+class OAuth2Settings:
+    """Where and how a token is fetched. Names as in the Generic REST configuration."""
+
+    token_url: str
+    grant: Literal["client_credentials", "refresh_token", "authorization_code"] = (
+        "refresh_token"
+    )
+    client_auth: Literal["body", "basic"] = "body"
+    body_format: Literal["form", "json"] = "form"
+    scopes: tuple[str, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    access_token_path: str = "access_token"
+    refresh_token_path: str = "refresh_token"
+    expires_in_path: str = "expires_in"
+    default_ttl_seconds: int = 3600
+    refresh_margin_seconds: int = 120
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+
+
+class OAuth2(NoAuth):
+    """Uses ``secrets`` client_id, client_secret, refresh_token, access_token, expires_at; renews when needed.
+
+    Renewal runs inside ``environment.refresh_secrets``, where the hub holds one lock and stores what came back:
+    the second of two workers finds the first one's token and does not spend the rotated refresh token again.
+    """
+
+    def __init__(self, settings: OAuth2Settings, secrets: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._secrets = dict(secrets)
+        self._lock = threading.Lock()
+
+    def apply(self, outgoing: Outgoing, session: ApiSession) -> None:
+        with self._lock:
+            if not self._is_fresh(self._secrets, session.environment.now()):
+                self._refresh(session)
+            token = _clean(self._secrets.get("access_token"), "access token")
+        outgoing.headers[self._settings.header] = self._settings.prefix + token
+
+    def renew(self, session: ApiSession) -> bool:
+        with self._lock:
+            self._refresh(session)
+        return True
+
+    def _is_fresh(self, secrets: Mapping[str, Any], now: datetime) -> bool:
+        if not secrets.get("access_token"):
+            return False
+        expires = parse_instant(secrets.get("expires_at"))
+        return (
+            expires is None
+            or expires - timedelta(seconds=self._settings.refresh_margin_seconds) > now
+        )
+
+    def _refresh(self, session: ApiSession) -> None:
+        refused = self._secrets.get("access_token")
+
+        def exchange(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+            now = session.environment.now()
+            if stored.get("access_token") != refused and self._is_fresh(stored, now):
+                return stored
+            return {**stored, **self._fetch(session, stored, now)}
+
+        run = session.environment.refresh_secrets
+        self._secrets = dict(run(exchange) if run else exchange(self._secrets))
+
+    def _fetch(
+        self, session: ApiSession, secrets: Mapping[str, Any], now: datetime
+    ) -> dict[str, Any]:
+        options = self._settings
+        body: dict[str, str] = dict(options.extra)
+        if options.grant == "client_credentials":
+            body["grant_type"] = "client_credentials"
+        else:
+            body |= {
+                "grant_type": "refresh_token",
+                "refresh_token": _clean(secrets.get("refresh_token"), "refresh token"),
+            }
+        if options.scopes:
+            body["scope"] = " ".join(options.scopes)
+        headers: dict[str, str] = {}
+        if options.client_auth == "basic":
+            pair = f"{secrets.get('client_id', '')}:{secrets.get('client_secret', '')}".encode()
+            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
+        else:
+            body["client_id"] = _clean(secrets.get("client_id"), "client id")
+            if secrets.get("client_secret"):
+                body["client_secret"] = str(secrets["client_secret"])
+        answer = session.fetch_token(
+            options.token_url, body, headers, as_json=options.body_format == "json"
+        )
+        token = read_path(answer, options.access_token_path, None)
+        if not token:
+            raise ConfigurationProblem(
+                "The token address answered without an access token."
+            )
+        seconds = read_path(answer, options.expires_in_path, None)
+        lifetime = (
+            float(seconds)
+            if isinstance(seconds, int | float | str) and str(seconds).strip()
+            else options.default_ttl_seconds
+        )
+        fresh = {
+            "access_token": token,
+            "expires_at": (now + timedelta(seconds=lifetime)).isoformat(),
+        }
+        rotated = read_path(answer, options.refresh_token_path, None)
+        return {**fresh, "refresh_token": rotated} if rotated else fresh
+
+
+class SessionLogin(NoAuth):
+    """Logs in with a request of its own and carries the token it got; logs in again after a 401."""
+
+    def __init__(
+        self,
+        login: Callable[[ApiSession], str],
+        *,
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
+        ttl_seconds: int | None = None,
+    ) -> None:
+        self._login, self._header, self._prefix = login, header, prefix
+        self._ttl = timedelta(seconds=ttl_seconds) if ttl_seconds else None
+        self._token, self._until = "", datetime.max
+        self._lock = threading.Lock()
+
+    def apply(self, outgoing: Outgoing, session: ApiSession) -> None:
+        with self._lock:
+            now = session.environment.now()
+            if not self._token or (self._ttl and now >= self._until):
+                self._token = _clean(self._login(session), "session token")
+                self._until = now + self._ttl if self._ttl else datetime.max
+        outgoing.headers[self._header] = self._prefix + self._token
+
+    def renew(self, session: ApiSession) -> bool:
+        with self._lock:
+            self._token = ""
+        return True

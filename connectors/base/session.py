@@ -1,0 +1,528 @@
+"""The one place that talks HTTP: auth, budgets, size caps, classification, redaction.
+
+Everything a connector needs is ``ApiSession.request``; it answers an ``Answer`` or raises a ``SyncError``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+
+import orjson
+import requests
+from urllib3.exceptions import HTTPError as Urllib3Error
+from urllib3.exceptions import NewConnectionError
+
+from .auth import NoAuth, Outgoing
+from .classify import ErrorRule, Heard, Reaction, error_for, reaction_for
+from .connector import Environment
+from .errors import ConfigurationProblem, ContractBroken, Exchange, Retryable, SyncError
+from .guard import ForbiddenAddress, GuardedAdapter, UrlGuard
+from .limits import LimitHeaders
+from .redact import redact_body, redact_headers, redact_url
+from .times import parse_http_date
+from .types import RateBudget
+
+REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+MAX_REDIRECTS = 3
+MAX_JSON_DEPTH = 64
+CONNECT_SECONDS = 10.0
+
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. ``body`` is parsed JSON (None when empty); ``headers`` names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    content: bytes
+    url: str
+    server_time: datetime | None
+    duration_ms: int
+    exchange: Exchange
+
+
+@dataclass
+class _Received:
+    """What came back, before it is judged."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What a connector sets once for all of its requests."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    budgets: tuple[RateBudget, ...] = ()
+    limits: LimitHeaders = field(default_factory=LimitHeaders)
+    rules: tuple[ErrorRule, ...] = ()
+    retry_after_header: str = "retry-after"
+    follow_redirects: bool = True
+
+
+class ApiSession:
+    """Requests to one API with one credential. Safe to use from several threads. Never retries by itself,
+    but for one repetition after a 401 that a token refresh may cure."""
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: NoAuth,
+        environment: Environment,
+        options: SessionOptions | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.environment = environment
+        self.options = options or SessionOptions()
+        self.clock_offset = timedelta(0)
+        self._auth = auth
+        self._budgets = {budget.quota_class: budget for budget in self.options.budgets}
+        self._guard = UrlGuard(
+            self.base_url,
+            allow_private=environment.allow_private_network,
+            allow_http=environment.allow_http,
+        )
+        self._http = requests.Session()
+        self._http.trust_env = (
+            False  # neither .netrc credentials nor proxies from the surroundings
+        )
+        adapter = GuardedAdapter(allow_private=environment.allow_private_network)
+        self._http.mount("https://", adapter)
+        self._http.mount("http://", adapter)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params = None,
+        json: Any = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        quota_class: str = "default",
+        cost: int = 1,
+        is_repeatable: bool | None = None,
+        ok: Iterable[int] = (),
+        rules: Sequence[ErrorRule] = (),
+        expect_json: bool = True,
+        follow_redirects: bool | None = None,
+    ) -> Answer:
+        """One request. ``path`` is below the base address, or a full address on the same host.
+
+        ``ok`` adds statuses that are no failure (304, 404 …). ``rules`` come before the session's own.
+        ``is_repeatable`` defaults by method; say True for a POST with an idempotency key.
+        """
+        repeatable = (
+            method in REPEATABLE_METHODS if is_repeatable is None else is_repeatable
+        )
+        call = _Call(
+            method,
+            self._address(path),
+            _pairs(self.options.params) + _pairs(params),
+            json,
+            form,
+            dict(headers or {}),
+        )
+        follow = (
+            self.options.follow_redirects
+            if follow_redirects is None
+            else follow_redirects
+        )
+        all_rules = (
+            *(ErrorRule(Reaction.OK, status=(status,)) for status in ok),
+            *rules,
+            *self.options.rules,
+        )
+        for is_second_try in (False, True):
+            answer, failure = self._attempt(
+                call, quota_class, cost, repeatable, all_rules, expect_json, follow
+            )
+            if failure is None:
+                return answer
+            is_expired = (
+                isinstance(failure, ConfigurationProblem) and failure.status == 401
+            )
+            if is_second_try or not is_expired or not self._auth.renew(self):
+                raise failure
+        raise AssertionError("unreachable")
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.request("GET", path, **options)
+
+    def fetch_token(
+        self,
+        url: str,
+        body: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        as_json: bool,
+    ) -> Any:
+        """A token endpoint's answer; it may live on another host, which is guarded just the same."""
+        guard = UrlGuard(
+            url,
+            allow_private=self.environment.allow_private_network,
+            allow_http=self.environment.allow_http,
+        )
+        call = _Call(
+            "POST",
+            url,
+            [],
+            dict(body) if as_json else None,
+            None if as_json else dict(body),
+            dict(headers),
+        )
+        outgoing = call.outgoing(self._common_headers())
+        received, exchange = self._send(
+            outgoing, is_repeatable=True, guard=guard, follow=False
+        )
+        heard = self._heard(received, _parsed_or_none(received.content), True, exchange)
+        failure = error_for(
+            heard, (ErrorRule(Reaction.REAUTH, status=(400, 401, 403)),)
+        )
+        if failure is not None:
+            raise failure
+        return heard.body
+
+    def close(self) -> None:
+        self._http.close()
+
+    # --- one attempt -------------------------------------------------------------------------------------------
+
+    def _attempt(
+        self,
+        call: _Call,
+        quota_class: str,
+        cost: int,
+        repeatable: bool,
+        rules: Sequence[ErrorRule],
+        expect_json: bool,
+        follow: bool,
+    ) -> tuple[Answer, None] | tuple[None, SyncError]:
+        budget = self._budgets.get(quota_class) or self._budgets.get("default")
+        if budget is not None:
+            self.environment.gate.acquire(quota_class, budget, cost=cost)
+        outgoing = call.outgoing(self._common_headers())
+        self._auth.apply(outgoing, self)
+        received, exchange = self._send(
+            outgoing, is_repeatable=repeatable, guard=self._guard, follow=follow
+        )
+        self._observe(quota_class, received.headers)
+        body, broken = self._body(received, expect_json, exchange)
+        heard = self._heard(received, body, repeatable, exchange)
+        if broken is not None and reaction_for(heard, rules)[0] in (
+            Reaction.OK,
+            Reaction.IGNORE,
+        ):
+            return None, broken
+        failure = error_for(heard, rules)
+        if failure is not None:
+            return None, failure
+        return (
+            Answer(
+                status=received.status,
+                headers=received.headers,
+                body=body,
+                content=received.content,
+                url=received.url,
+                server_time=parse_http_date(received.headers.get("date")),
+                duration_ms=exchange.duration_ms or 0,
+                exchange=exchange,
+            ),
+            None,
+        )
+
+    def _send(
+        self, outgoing: Outgoing, *, is_repeatable: bool, guard: UrlGuard, follow: bool
+    ) -> tuple[_Received, Exchange]:
+        exchange = Exchange(
+            method=outgoing.method,
+            url=redact_url(_with_query(outgoing.url, outgoing.params)),
+            request_headers=redact_headers(outgoing.headers),
+            request_body=redact_body(
+                outgoing.body, outgoing.headers.get("Content-Type", "")
+            ),
+        )
+        started = time.perf_counter()
+        try:
+            received = self._transfer(outgoing, guard, follow)
+        except SyncError as error:
+            error.exchange = exchange
+            raise
+        except (requests.RequestException, Urllib3Error, OSError) as error:
+            raise _network_failure(error, is_repeatable, exchange) from error
+        else:
+            exchange.status = received.status
+            exchange.response_headers = redact_headers(received.headers)
+            exchange.response_body = redact_body(
+                received.content, received.headers.get("content-type", "")
+            )
+            return received, exchange
+        finally:
+            exchange.duration_ms = int((time.perf_counter() - started) * 1000)
+            self.environment.on_exchange(exchange)
+
+    def _transfer(self, outgoing: Outgoing, guard: UrlGuard, follow: bool) -> _Received:
+        url, params = outgoing.url, outgoing.params
+        timeout = self.environment.timeout_seconds
+        deadline = time.monotonic() + 2 * timeout
+        for _ in range(MAX_REDIRECTS + 1):
+            guard.check(url)
+            with self._http.request(
+                outgoing.method,
+                _with_query(url, params),
+                headers=outgoing.headers,
+                data=outgoing.body,
+                timeout=(min(CONNECT_SECONDS, timeout), timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                headers = {
+                    name.lower(): value for name, value in response.headers.items()
+                }
+                target = headers.get("location", "")
+                if not (
+                    follow
+                    and target
+                    and response.status_code in (301, 302, 307, 308)
+                    and outgoing.method in ("GET", "HEAD")
+                ):
+                    content = self._read(response, deadline)
+                    return _Received(
+                        response.status_code,
+                        headers,
+                        content,
+                        redact_url(response.url or url),
+                    )
+            url, params = urljoin(url, target), []
+        raise ContractBroken("The API redirects in a circle.")
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        limit = self.environment.max_response_bytes
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_content(64 * 1024):
+            size += len(chunk)
+            if size > limit:
+                raise ContractBroken(f"The answer is larger than {limit // 1024} KB.")
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout("the answer did not end in time")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    # --- judging -----------------------------------------------------------------------------------------------
+
+    def _body(
+        self, received: _Received, expect_json: bool, exchange: Exchange
+    ) -> tuple[Any, SyncError | None]:
+        content = received.content.removeprefix(b"\xef\xbb\xbf").strip()
+        if not content:
+            return None, None
+        try:
+            body = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            if not expect_json:
+                return None, None
+            is_page = content[:1] == b"<" or "html" in received.headers.get(
+                "content-type", ""
+            )
+            words = (
+                "The API answered with a web page instead of data: a login page? Check the address."
+                if is_page
+                else "The API answered with something that is not JSON."
+            )
+            return None, ContractBroken(
+                words, status=received.status, exchange=exchange
+            )
+        if not _is_shallow(body):
+            return None, ContractBroken(
+                "The answer is nested too deeply.",
+                status=received.status,
+                exchange=exchange,
+            )
+        return body, None
+
+    def _heard(
+        self, received: _Received, body: Any, repeatable: bool, exchange: Exchange
+    ) -> Heard:
+        now = self.environment.now()
+        server_time = parse_http_date(received.headers.get("date"))
+        if server_time is not None:
+            self.clock_offset = server_time - now
+        seen = self.options.limits.read(received.headers, now=server_time or now)
+        return Heard(
+            status=received.status,
+            headers=received.headers,
+            body=body,
+            text=received.content[:65536].decode("utf-8", "replace")
+            if received.status >= 300 or self.options.rules
+            else "",
+            now=server_time or now,
+            is_repeatable=repeatable,
+            reset_after=seen.reset_after,
+            exchange=exchange,
+            retry_after_header=self.options.retry_after_header.lower(),
+        )
+
+    def _observe(self, quota_class: str, headers: Mapping[str, str]) -> None:
+        seen = self.options.limits.read(
+            headers, now=parse_http_date(headers.get("date")) or self.environment.now()
+        )
+        if seen.limit is not None or seen.remaining is not None:
+            self.environment.gate.observe(
+                seen.quota_class or quota_class,
+                limit=seen.limit,
+                remaining=seen.remaining,
+                reset_after=seen.reset_after,
+            )
+
+    def _common_headers(self) -> dict[str, str]:
+        agent = f"Lockstep/1.0 ({self.environment.client_identifier})"
+        return {
+            "User-Agent": agent,
+            "Accept": "application/json",
+            **self.options.headers,
+        }
+
+    def _address(self, path: str) -> str:
+        if path.startswith(("http://", "https://")):
+            self._guard.check(path)
+            return path
+        return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
+
+
+@dataclass
+class _Call:
+    """The parts of a request, kept so that it can be built anew after a token refresh."""
+
+    method: str
+    url: str
+    params: list[tuple[str, str]]
+    json: Any
+    form: Mapping[str, Any] | None
+    headers: dict[str, str]
+
+    def outgoing(self, common: Mapping[str, str]) -> Outgoing:
+        headers = {**common, **self.headers}
+        body: bytes | None = None
+        if self.json is not None:
+            body = orjson.dumps(self.json)
+            headers.setdefault("Content-Type", "application/json")
+        elif self.form is not None:
+            body = urlencode(_pairs(self.form)).encode()
+            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        for name, value in headers.items():
+            if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
+                raise ConfigurationProblem(
+                    f"The header {name!r} contains a line break."
+                )
+        return Outgoing(self.method, self.url, list(self.params), headers, body)
+
+
+def _pairs(params: Params) -> list[tuple[str, str]]:
+    """Query pairs; None values are left out, lists repeat the name, booleans become true/false."""
+    items = list(params.items()) if isinstance(params, Mapping) else list(params or ())
+    pairs: list[tuple[str, str]] = []
+    for name, value in items:
+        for single in value if isinstance(value, list | tuple) else [value]:
+            if single is not None:
+                pairs.append(
+                    (
+                        name,
+                        str(single).lower()
+                        if isinstance(single, bool)
+                        else str(single),
+                    )
+                )
+    return pairs
+
+
+def _with_query(url: str, params: Sequence[tuple[str, str]]) -> str:
+    if not params:
+        return url
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode(params)) if part)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def _parsed_or_none(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _is_shallow(body: Any) -> bool:
+    level = [body]
+    for _ in range(MAX_JSON_DEPTH):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def _network_failure(
+    error: Exception, is_repeatable: bool, exchange: Exchange
+) -> SyncError:
+    """A request without a whole answer: was it sent, and may it be sent again?"""
+    reasons = list(_causes(error))
+    if any(isinstance(reason, ForbiddenAddress) for reason in reasons):
+        return ConfigurationProblem(
+            "Addresses inside a private network are not allowed here.",
+            exchange=exchange,
+        )
+    if any(isinstance(reason, requests.exceptions.SSLError) for reason in reasons):
+        return ConfigurationProblem(
+            "The service's TLS certificate cannot be trusted.",
+            code="network",
+            exchange=exchange,
+        )
+    was_not_sent = any(
+        isinstance(reason, NewConnectionError | requests.ConnectTimeout)
+        for reason in reasons
+    )
+    is_timeout = any(
+        isinstance(reason, requests.Timeout | TimeoutError) for reason in reasons
+    )
+    return Retryable(
+        "The service did not answer in time."
+        if is_timeout
+        else "The connection to the service failed.",
+        code="timeout" if is_timeout else "network",
+        ambiguous=not is_repeatable and not was_not_sent,
+        exchange=exchange,
+    )
+
+
+def _causes(error: BaseException | None) -> Iterable[BaseException]:
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        current = todo.pop()
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        todo += [
+            current.__cause__,
+            current.__context__,
+            getattr(current, "reason", None),
+            *current.args,
+        ]

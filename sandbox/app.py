@@ -1,0 +1,75 @@
+"""The WSGI application: each stand-in below its slug, the controls below ``/_control``, an index at ``/``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+import sandbox.vendors
+
+from . import control, pages
+from .hooks import Sender
+from .store import Store
+from .vendor import Vendor
+
+MAX_BODY = 8 * 1024 * 1024
+
+
+def vendor_classes() -> list[type[Vendor]]:
+    """``VENDOR`` of every module in ``sandbox/vendors``, by slug."""
+    found: list[type[Vendor]] = []
+    for module in pkgutil.iter_modules(sandbox.vendors.__path__):
+        loaded = importlib.import_module(f"sandbox.vendors.{module.name}")
+        if hasattr(loaded, "VENDOR"):
+            found.append(loaded.VENDOR)
+    return sorted(found, key=lambda vendor: vendor.slug)
+
+
+class Sandbox:
+    """All stand-ins behind one port. A WSGI application, and the handle that tests use in the same process."""
+
+    def __init__(
+        self, folder: Path | None = None, *, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self.store = Store(folder)
+        self.sender = Sender()
+        self.vendors = {
+            vendor.slug: vendor(self.store, self.sender, clock)
+            for vendor in vendor_classes()
+        }
+
+    def vendor(self, slug: str) -> Vendor:
+        return self.vendors[slug]
+
+    def close(self) -> None:
+        self.sender.close()
+        self.store.close()
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = MAX_BODY
+        response = self.dispatch(request)
+        return response(environ, start_response)
+
+    def dispatch(self, request: Request) -> Response:
+        first, _, rest = request.path.lstrip("/").partition("/")
+        if not first:
+            return pages.index(request, self)
+        if first == "_control":
+            return control.serve(request, self, rest)
+        vendor = self.vendors.get(first)
+        if vendor is None:
+            return Response(
+                "No such stand-in.\n", status=404, content_type="text/plain"
+            )
+        if rest == "ui" or rest.startswith("ui/"):
+            return pages.serve(request, vendor, rest[2:].strip("/"))
+        return vendor.serve(request, f"/{rest}")
