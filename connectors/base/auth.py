@@ -44,9 +44,7 @@ def _clean(value: Any, what: str) -> str:
     if not text:
         raise ConfigurationProblem(f"The {what} is missing.")
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise ConfigurationProblem(
-            f"The {what} contains characters that are not allowed."
-        )
+        raise ConfigurationProblem(f"The {what} contains characters that are not allowed.")
     return text
 
 
@@ -73,17 +71,13 @@ class ApiKey(NoAuth):
 
 class Bearer(ApiKey):
     def __init__(self, token: Any) -> None:
-        super().__init__(
-            "Authorization", _clean(token, "access token"), prefix="Bearer "
-        )
+        super().__init__("Authorization", _clean(token, "access token"), prefix="Bearer ")
 
 
 class Basic(ApiKey):
     def __init__(self, username: Any, password: Any) -> None:
         pair = f"{_clean(username, 'user name')}:{'' if password is None else password}".encode()
-        super().__init__(
-            "Authorization", base64.b64encode(pair).decode(), prefix="Basic "
-        )
+        super().__init__("Authorization", base64.b64encode(pair).decode(), prefix="Basic ")
 
 
 class HeaderTemplate(ApiKey):
@@ -101,9 +95,7 @@ class OAuth2Settings:
     """Where and how a token is fetched. Names as in the Generic REST configuration."""
 
     token_url: str
-    grant: Literal["client_credentials", "refresh_token", "authorization_code"] = (
-        "refresh_token"
-    )
+    grant: Literal["client_credentials", "refresh_token", "authorization_code"] = "refresh_token"
     client_auth: Literal["body", "basic"] = "body"
     body_format: Literal["form", "json"] = "form"
     scopes: tuple[str, ...] = ()
@@ -145,10 +137,7 @@ class OAuth2(NoAuth):
         if not secrets.get("access_token"):
             return False
         expires = parse_instant(secrets.get("expires_at"))
-        return (
-            expires is None
-            or expires - timedelta(seconds=self._settings.refresh_margin_seconds) > now
-        )
+        return expires is None or expires - timedelta(seconds=self._settings.refresh_margin_seconds) > now
 
     def _refresh(self, session: ApiSession) -> None:
         refused = self._secrets.get("access_token")
@@ -162,9 +151,7 @@ class OAuth2(NoAuth):
         run = session.environment.refresh_secrets
         self._secrets = dict(run(exchange) if run else exchange(self._secrets))
 
-    def _fetch(
-        self, session: ApiSession, secrets: Mapping[str, Any], now: datetime
-    ) -> dict[str, Any]:
+    def _fetch(self, session: ApiSession, secrets: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         options = self._settings
         body: dict[str, str] = dict(options.extra)
         if options.grant == "client_credentials":
@@ -184,14 +171,10 @@ class OAuth2(NoAuth):
             body["client_id"] = _clean(secrets.get("client_id"), "client id")
             if secrets.get("client_secret"):
                 body["client_secret"] = str(secrets["client_secret"])
-        answer = session.fetch_token(
-            options.token_url, body, headers, as_json=options.body_format == "json"
-        )
+        answer = session.fetch_token(options.token_url, body, headers, as_json=options.body_format == "json")
         token = read_path(answer, options.access_token_path, None)
         if not token:
-            raise ConfigurationProblem(
-                "The token address answered without an access token."
-            )
+            raise ConfigurationProblem("The token address answered without an access token.")
         seconds = read_path(answer, options.expires_in_path, None)
         lifetime = (
             float(seconds)

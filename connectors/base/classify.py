@@ -56,20 +56,14 @@ class ErrorRule:
     header_equals: str = ""
     message: str = ""
 
-    def matches(
-        self, status: int, headers: Mapping[str, str], body: Any, text: str
-    ) -> bool:
-        if self.status and not any(
-            _is_status(status, wanted) for wanted in self.status
-        ):
+    def matches(self, status: int, headers: Mapping[str, str], body: Any, text: str) -> bool:
+        if self.status and not any(_is_status(status, wanted) for wanted in self.status):
             return False
         if self.body_contains and self.body_contains.lower() not in text.lower():
             return False
         if self.body_path:
             found = read_path(body, self.body_path)
-            if found is MISSING or (
-                self.equals is not MISSING and found != self.equals
-            ):
+            if found is MISSING or (self.equals is not MISSING and found != self.equals):
                 return False
             if self.equals is MISSING and found in (None, False, "", [], {}):
                 return False
@@ -155,9 +149,7 @@ def error_for(heard: Heard, rules: Sequence[ErrorRule] = ()) -> SyncError | None
         case Reaction.RETRY:
             is_ambiguous = not heard.is_repeatable and heard.status not in (423, 425)
             code = "timeout" if heard.status in (408, 504) else None
-            return Retryable(
-                said, retry_after=wait, ambiguous=is_ambiguous, code=code, **facts
-            )
+            return Retryable(said, retry_after=wait, ambiguous=is_ambiguous, code=code, **facts)
         case Reaction.REAUTH:
             return ConfigurationProblem(said, code="auth", **facts)
         case Reaction.CONFLICT:
@@ -228,9 +220,7 @@ def field_of(body: Any) -> str | None:
     if not isinstance(body, dict):
         return None
     names: list[str] = []
-    errors = body.get(
-        "errors", body.get("fieldErrors", body.get("details", body.get("fields")))
-    )
+    errors = body.get("errors", body.get("fieldErrors", body.get("details", body.get("fields"))))
     if isinstance(errors, dict):
         names = [str(name) for name in errors if name not in ("message", "code")]
     elif isinstance(errors, list):

@@ -47,9 +47,7 @@ class Since:
     zone: str = "UTC"
 
     def value(self, moment: datetime) -> Any:
-        text = format_instant(
-            moment, self.style, zone=self.zone, granularity=self.granularity
-        )
+        text = format_instant(moment, self.style, zone=self.zone, granularity=self.granularity)
         return f"{self.prefix}{text}" if self.prefix else text
 
 
@@ -91,15 +89,11 @@ class RestClient:
 
     endpoints: Mapping[str, Endpoint] = {}
 
-    def __init__(
-        self, connector: Connector, session: ApiSession, settings: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, connector: Connector, session: ApiSession, settings: Mapping[str, Any]) -> None:
         self.connector = connector
         self.session = session
         self.settings = settings
-        self._resources = {
-            resource.name: resource for resource in connector.resources_of(settings)
-        }
+        self._resources = {resource.name: resource for resource in connector.resources_of(settings)}
 
     # --- hooks ---------------------------------------------------------------------------------------------------
 
@@ -118,14 +112,8 @@ class RestClient:
         """The record in a row or a single answer. Normalise here; keep it pure."""
         external_id = read_path(row, endpoint.id_at, None)
         if external_id in (None, ""):
-            raise ContractBroken(
-                f"A {endpoint.name} came without its id ({endpoint.id_at})."
-            )
-        parent = (
-            read_path(row, endpoint.parent_at, None)
-            if endpoint.parent_at
-            else parent_id
-        )
+            raise ContractBroken(f"A {endpoint.name} came without its id ({endpoint.id_at}).")
+        parent = read_path(row, endpoint.parent_at, None) if endpoint.parent_at else parent_id
         return ExternalRecord(
             resource=endpoint.name,
             id=str(external_id),
@@ -134,13 +122,9 @@ class RestClient:
             updated_at=parse_instant(read_path(row, endpoint.updated_at, None))
             if endpoint.updated_at
             else None,
-            url=str(read_path(row, endpoint.url_at, "") or "")
-            if endpoint.url_at
-            else "",
+            url=str(read_path(row, endpoint.url_at, "") or "") if endpoint.url_at else "",
             parent_id=None if parent in (None, "") else str(parent),
-            is_archived=bool(read_path(row, endpoint.archived_at, False))
-            if endpoint.archived_at
-            else False,
+            is_archived=bool(read_path(row, endpoint.archived_at, False)) if endpoint.archived_at else False,
             complete=answer is not None or self._rows_are_complete(endpoint),
         )
 
@@ -179,9 +163,7 @@ class RestClient:
         except SyncError as error:
             checks.append(failed_check(error))
         elapsed = int((time.perf_counter() - started) * 1000)
-        return CheckReport(
-            all(check.ok for check in checks), checks, elapsed, account, account_id
-        )
+        return CheckReport(all(check.ok for check in checks), checks, elapsed, account, account_id)
 
     def whoami(self) -> tuple[str, str]:
         """Name and id of the account whose credential this is. One request."""
@@ -205,11 +187,7 @@ class RestClient:
             answer = self.session.get(ask.url)
         else:
             params = dict(endpoint.list_params) if ask.keeps_other_params else {}
-            if (
-                since is not None
-                and endpoint.since is not None
-                and ask.keeps_other_params
-            ):
+            if since is not None and endpoint.since is not None and ask.keeps_other_params:
                 params[endpoint.since.param] = endpoint.since.value(since)
             answer = self.session.get(
                 self._path(endpoint.list_path, parent=parent_id),
@@ -220,17 +198,10 @@ class RestClient:
             walk.token, PageSeen(answer.body, answer.headers, rows, answer.url)
         )
         wanted = [row for row in rows if self.is_wanted(endpoint, row)]
-        records = [
-            self.to_record(endpoint, row, answer=None, parent_id=parent_id)
-            for row in wanted
-        ]
-        return Page(
-            records, walk.step(following, fingerprint(rows)), answer.server_time
-        )
+        records = [self.to_record(endpoint, row, answer=None, parent_id=parent_id) for row in wanted]
+        return Page(records, walk.step(following, fingerprint(rows)), answer.server_time)
 
-    def get(
-        self, resource: str, external_id: str, *, parent_id: str | None = None
-    ) -> ExternalRecord:
+    def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord:
         endpoint = self.endpoint(resource)
         path = self._path(endpoint.get_path, id=external_id, parent=parent_id)
         answer = self.session.get(path, params=endpoint.get_params)
@@ -241,9 +212,7 @@ class RestClient:
             parent_id=parent_id,
         )
 
-    def get_many(
-        self, resource: str, external_ids: Sequence[str]
-    ) -> dict[str, ExternalRecord]:
+    def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         found: dict[str, ExternalRecord] = {}
         for external_id in external_ids:
             try:
@@ -261,9 +230,7 @@ class RestClient:
         parent_id: str | None = None,
     ) -> ExternalRecord:
         endpoint = self.endpoint(resource)
-        headers = (
-            {endpoint.idempotency_header: key} if endpoint.idempotency_header else {}
-        )
+        headers = {endpoint.idempotency_header: key} if endpoint.idempotency_header else {}
         answer = self.session.request(
             "POST",
             self._path(endpoint.create_path, parent=parent_id),
@@ -305,9 +272,7 @@ class RestClient:
             parent_id=parent_id,
         )
 
-    def archive(
-        self, resource: str, external_id: str, *, current: ExternalRecord | None = None
-    ) -> None:
+    def archive(self, resource: str, external_id: str, *, current: ExternalRecord | None = None) -> None:
         raise self.cannot("archive", resource)
 
     def delete(
@@ -373,11 +338,7 @@ class RestClient:
         return digest(
             [
                 self.session.base_url,
-                *sorted(
-                    (str(k), str(v))
-                    for k, v in self.settings.items()
-                    if isinstance(v, str | int)
-                ),
+                *sorted((str(k), str(v)) for k, v in self.settings.items() if isinstance(v, str | int)),
             ]
         )
 
@@ -413,9 +374,7 @@ class RestClient:
         return found
 
     def cannot(self, action: str, resource: str) -> SyncError:
-        return ContractBroken(
-            f"{self.connector.name} cannot {action} {resource}.", code="internal"
-        )
+        return ContractBroken(f"{self.connector.name} cannot {action} {resource}.", code="internal")
 
     def resource(self, name: str) -> Resource:
         return self._resources[name]
@@ -426,29 +385,21 @@ class RestClient:
 
     def _path(self, template: str, **values: Any) -> str:
         if not template:
-            raise ContractBroken(
-                f"{self.connector.name} has no such call.", code="internal"
-            )
+            raise ContractBroken(f"{self.connector.name} has no such call.", code="internal")
         return fill_path(
             template,
             {**self.variables(), **{k: v for k, v in values.items() if v is not None}},
         )
 
-    def _version(
-        self, endpoint: Endpoint, row: Mapping[str, Any], answer: Answer | None
-    ) -> str | None:
+    def _version(self, endpoint: Endpoint, row: Mapping[str, Any], answer: Answer | None) -> str | None:
         if not endpoint.version_at:
             return None
         if endpoint.version_at.startswith("header:"):
-            return (
-                answer.headers.get(endpoint.version_at[7:].lower()) if answer else None
-            )
+            return answer.headers.get(endpoint.version_at[7:].lower()) if answer else None
         value = read_path(row, endpoint.version_at, None)
         return None if value is None else str(value)
 
-    def _guard_headers(
-        self, endpoint: Endpoint, current: ExternalRecord | None
-    ) -> dict[str, str]:
+    def _guard_headers(self, endpoint: Endpoint, current: ExternalRecord | None) -> dict[str, str]:
         if not endpoint.precondition or current is None or current.version is None:
             return {}
         return {endpoint.precondition: current.version}
@@ -466,14 +417,10 @@ def fill_path(template: str, values: Mapping[str, Any]) -> str:
         name, closing, rest = after.partition("}")
         value = values.get(name)
         if not closing or value in (None, ""):
-            raise ContractBroken(
-                f"The path {template!r} needs {name!r}.", code="internal"
-            )
+            raise ContractBroken(f"The path {template!r} needs {name!r}.", code="internal")
         text = str(value)
         if text in (".", ".."):
-            raise ContractBroken(
-                f"{text!r} cannot be used in a path.", code="validation"
-            )
+            raise ContractBroken(f"{text!r} cannot be used in a path.", code="validation")
         parts.append(quote(text, safe=""))
     return "".join(parts)
 
@@ -485,9 +432,7 @@ def rows_in(body: Any, path: str, what: str) -> list[Any]:
     if takes_values and isinstance(found, dict):
         found = list(found.values())
     if found is MISSING or not isinstance(found, list):
-        raise ContractBroken(
-            f"The listing of {what} holds no list{f' at {path!r}' if path else ''}."
-        )
+        raise ContractBroken(f"The listing of {what} holds no list{f' at {path!r}' if path else ''}.")
     return found
 
 
@@ -497,9 +442,7 @@ def fingerprint(rows: Sequence[Any]) -> str:
 
 
 def digest(value: Any) -> str:
-    return hashlib.sha256(
-        orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
-    ).hexdigest()
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
 
 
 def failed_check(error: SyncError) -> Check:

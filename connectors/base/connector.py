@@ -59,8 +59,7 @@ class Environment:
     client_identifier: str = "lockstep"
     #: stores rotated secrets (OAuth2 refresh) under one lock; answers the secrets now in force
     refresh_secrets: (
-        Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Mapping[str, Any]]
-        | None
+        Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], Mapping[str, Any]] | None
     ) = None
 
 
@@ -81,7 +80,9 @@ class Connector:
     budgets: tuple[RateBudget, ...] = ()
     webhooks: Webhooks | None = None
     webhook_help: str = ""
-    webhook_secret_from: str = ""  # name of the secret that signs, where the vendor gives it (Trello app secret)
+    webhook_secret_from: str = (
+        ""  # name of the secret that signs, where the vendor gives it (Trello app secret)
+    )
     text_format: str = "plain"
     token_url: str = ""  # where a person makes a token
     docs_url: str = ""
@@ -92,16 +93,17 @@ class Connector:
     resources_for: Callable[[Mapping[str, Any]], Sequence[Resource]] | None = None
     """Where the resources depend on the settings (Generic REST)."""
 
-    def resources_of(self, settings: Mapping[str, Any]) -> tuple[Resource, ...]:
-        return (
-            tuple(self.resources_for(settings))
-            if self.resources_for
-            else self.resources
-        )
+    webhooks_for: Callable[[Mapping[str, Any]], Webhooks | None] | None = None
+    """Where the way of signing depends on the settings (Generic REST)."""
 
-    def resource(
-        self, name: str, settings: Mapping[str, Any] | None = None
-    ) -> Resource:
+    def webhooks_of(self, settings: Mapping[str, Any]) -> Webhooks | None:
+        """The webhook side for these settings; callers use this, not ``webhooks``."""
+        return self.webhooks_for(settings) if self.webhooks_for else self.webhooks
+
+    def resources_of(self, settings: Mapping[str, Any]) -> tuple[Resource, ...]:
+        return tuple(self.resources_for(settings)) if self.resources_for else self.resources
+
+    def resource(self, name: str, settings: Mapping[str, Any] | None = None) -> Resource:
         """Raises ``KeyError`` for an unknown resource."""
         for resource in self.resources_of(settings or {}):
             if resource.name == name:

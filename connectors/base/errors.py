@@ -110,9 +110,7 @@ class AlreadyExists(RecordProblem):
 
     code = "validation"
 
-    def __init__(
-        self, message: str, *, external_id: str | None = None, **facts: Any
-    ) -> None:
+    def __init__(self, message: str, *, external_id: str | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.external_id = external_id
 

@@ -30,11 +30,7 @@ class ForbiddenAddress(OSError):
 def is_public(address: Address) -> bool:
     """False for loopback, private, link-local, carrier-grade, reserved, multicast and metadata addresses."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = (
-            address.ipv4_mapped
-            or address.sixtofour
-            or (address.teredo[1] if address.teredo else None)
-        )
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is not None:
             return is_public(inner)
         if address in ipaddress.ip_network("64:ff9b::/96"):
@@ -46,9 +42,7 @@ def resolve_public(host: str, port: int, *, allow_private: bool) -> list[str]:
     """Addresses of the host. Raises ``ForbiddenAddress`` if any of them may not be reached."""
     infos = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(info[4][0]).split("%")[0] for info in infos))
-    if not allow_private and not all(
-        is_public(ipaddress.ip_address(address)) for address in addresses
-    ):
+    if not allow_private and not all(is_public(ipaddress.ip_address(address)) for address in addresses):
         raise ForbiddenAddress("this address is inside a private network")
     return addresses
 
@@ -67,35 +61,25 @@ class UrlGuard:
         try:
             origin = self._origin(url)
         except ConfigurationProblem as error:
-            raise ContractBroken(
-                f"The {hint} address is unusable: {error.message}"
-            ) from error
+            raise ContractBroken(f"The {hint} address is unusable: {error.message}") from error
         if origin != self.origin:
-            raise ContractBroken(
-                f"The {hint} leads to another host ({origin[1]}); it was not followed."
-            )
+            raise ContractBroken(f"The {hint} leads to another host ({origin[1]}); it was not followed.")
 
     def check_target(self, url: str) -> None:
         """Scheme and literal addresses; names are checked when connecting. Raises ``ConfigurationProblem``."""
         scheme, host, _ = self._origin(url)
         if scheme == "http" and not self.allow_http:
-            raise ConfigurationProblem(
-                "The address must start with https://", code="auth"
-            )
+            raise ConfigurationProblem("The address must start with https://", code="auth")
         if self.allow_private:
             return
         if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-            raise ConfigurationProblem(
-                "Addresses inside a private network are not allowed here."
-            )
+            raise ConfigurationProblem("Addresses inside a private network are not allowed here.")
         try:
             literal = ipaddress.ip_address(host)
         except ValueError:
             return
         if not is_public(literal):
-            raise ConfigurationProblem(
-                "Addresses inside a private network are not allowed here."
-            )
+            raise ConfigurationProblem("Addresses inside a private network are not allowed here.")
 
     @staticmethod
     def _origin(url: str) -> tuple[str, str, int]:
@@ -118,9 +102,7 @@ class UrlGuard:
 def _connect(conn: HTTPConnection, allow_private: bool) -> socket.socket:
     """Opens the socket to an address that was checked just now."""
     try:
-        addresses = resolve_public(
-            conn._dns_host, conn.port or 0, allow_private=allow_private
-        )
+        addresses = resolve_public(conn._dns_host, conn.port or 0, allow_private=allow_private)
     except socket.gaierror as error:
         raise NewConnectionError(conn, f"host name unknown: {error}") from error
     failure: OSError | None = None

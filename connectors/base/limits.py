@@ -38,13 +38,9 @@ class LimitHeaders:
             _whole(headers.get(self.limit.lower())),
             _whole(headers.get(self.remaining.lower())),
         )
-        if self.usage and (
-            found := re.search(self.usage, headers.get(self.usage_header.lower(), ""))
-        ):
+        if self.usage and (found := re.search(self.usage, headers.get(self.usage_header.lower(), ""))):
             used, limit = _whole(found.group(1)), _whole(found.group(2))
-            remaining = (
-                limit - used if limit is not None and used is not None else remaining
-            )
+            remaining = limit - used if limit is not None and used is not None else remaining
         reset = self._reset_after(headers.get(self.reset.lower()), now)
         return LimitState(
             limit,

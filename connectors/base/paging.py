@@ -58,9 +58,7 @@ def _more(seen: PageSeen, path: str) -> bool:
     if isinstance(value, str):
         value = {"true": True, "false": False, "1": True, "0": False}.get(value.lower())
     if not isinstance(value, bool | int):
-        raise ContractBroken(
-            f"The answer does not say at {path!r} whether there is more."
-        )
+        raise ContractBroken(f"The answer does not say at {path!r} whether there is more.")
     return bool(value)
 
 
@@ -114,9 +112,11 @@ class PageNumber:
         elif self.total_path and self.size:
             is_last = pages_read * self.size >= _count(seen, self.total_path)
         elif self.last_page_header:
-            is_last = seen.headers.get(
-                self.last_page_header.lower(), ""
-            ).strip().lower() in ("true", "1", str(page))
+            is_last = seen.headers.get(self.last_page_header.lower(), "").strip().lower() in (
+                "true",
+                "1",
+                str(page),
+            )
         else:
             is_last = len(seen.rows) < self.size if self.size else not seen.rows
         return None if is_last else page + 1
@@ -134,9 +134,7 @@ class Offset:
     has_more_path: str = ""
 
     def ask(self, token: Any) -> PageAsk:
-        return _place(
-            {self.param: token or 0, self.limit_param: self.limit}, self.place
-        )
+        return _place({self.param: token or 0, self.limit_param: self.limit}, self.place)
 
     def next_token(self, token: Any, seen: PageSeen) -> Any | None:
         reached = int(token or 0) + len(seen.rows)
@@ -166,9 +164,7 @@ class CursorToken:
     keeps_other_params: bool = True
 
     def ask(self, token: Any) -> PageAsk:
-        values: dict[str, Any] = (
-            {self.size_param: self.size} if self.size_param and self.size else {}
-        )
+        values: dict[str, Any] = {self.size_param: self.size} if self.size_param and self.size else {}
         if token is not None:
             values[self.param] = token
         keeps = token is None or self.keeps_other_params
@@ -185,15 +181,9 @@ class CursorToken:
             is_last = not seen.rows or (
                 not self.has_more_path and self.size > 0 and len(seen.rows) < self.size
             )
-            following = (
-                None
-                if is_last
-                else read_path(seen.rows[-1], self.last_record_field, None)
-            )
+            following = None if is_last else read_path(seen.rows[-1], self.last_record_field, None)
             if not is_last and following is None:
-                raise ContractBroken(
-                    f"The last row has no {self.last_record_field!r} to go on from."
-                )
+                raise ContractBroken(f"The last row has no {self.last_record_field!r} to go on from.")
         elif self.header:
             following = seen.headers.get(self.header.lower())
         else:
@@ -220,15 +210,11 @@ class LinkHeader:
     def ask(self, token: Any) -> PageAsk:
         if token is not None:
             return PageAsk(url=str(token))
-        return PageAsk(
-            params={self.size_param: self.size} if self.size_param and self.size else {}
-        )
+        return PageAsk(params={self.size_param: self.size} if self.size_param and self.size else {})
 
     def next_token(self, token: Any, seen: PageSeen) -> Any | None:
         value = seen.headers.get(self.header.lower(), "")
-        target = (
-            value.strip() if self.is_bare_url else parse_links(value).get(self.rel, "")
-        )
+        target = value.strip() if self.is_bare_url else parse_links(value).get(self.rel, "")
         return urljoin(seen.url, target) if target else None
 
 
@@ -244,9 +230,7 @@ class NextUrl:
     def next_token(self, token: Any, seen: PageSeen) -> Any | None:
         target = read_path(seen.body, self.path, None)
         if target is not None and not isinstance(target, str):
-            raise ContractBroken(
-                f"The next page's address at {self.path!r} is no text."
-            )
+            raise ContractBroken(f"The next page's address at {self.path!r} is no text.")
         return urljoin(seen.url, target) if target else None
 
 
@@ -274,21 +258,13 @@ class Walk:
             return cls()
         return cls(token["at"], int(token["pages"]), tuple(token["seen"]))
 
-    def step(
-        self, following: Any | None, fingerprint: str, *, max_pages: int = MAX_PAGES
-    ) -> Any | None:
+    def step(self, following: Any | None, fingerprint: str, *, max_pages: int = MAX_PAGES) -> Any | None:
         """The token of the next page. Raises ``ContractBroken`` when a page repeats or the walk does not end."""
         if fingerprint and fingerprint in self.fingerprints:
-            raise ContractBroken(
-                "The API gave the same page again; the listing is not complete."
-            )
+            raise ContractBroken("The API gave the same page again; the listing is not complete.")
         if following is None:
             return None
         if self.pages + 1 >= max_pages:
             raise ContractBroken(f"The listing did not end after {max_pages} pages.")
-        seen = (
-            (*self.fingerprints, fingerprint)[-REMEMBERED_PAGES:]
-            if fingerprint
-            else self.fingerprints
-        )
+        seen = (*self.fingerprints, fingerprint)[-REMEMBERED_PAGES:] if fingerprint else self.fingerprints
         return {"at": following, "pages": self.pages + 1, "seen": list(seen)}

@@ -52,8 +52,7 @@ def is_secret_key(name: str) -> bool:
 
 def redact_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     return {
-        name: HIDDEN if is_secret_key(name) else redact_text(str(value))
-        for name, value in headers.items()
+        name: HIDDEN if is_secret_key(name) else redact_text(str(value)) for name, value in headers.items()
     }
 
 
@@ -63,14 +62,11 @@ def redact_url(url: str) -> str:
         parts = urlsplit(url)
         host = parts.netloc.rsplit("@", 1)[-1]
         pairs = [
-            (k, HIDDEN if is_secret_key(k) else v)
-            for k, v in parse_qsl(parts.query, keep_blank_values=True)
+            (k, HIDDEN if is_secret_key(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)
         ]
     except ValueError:
         return HIDDEN
-    return urlunsplit(
-        (parts.scheme, host, parts.path, urlencode(pairs, safe="[]:,"), "")
-    )
+    return urlunsplit((parts.scheme, host, parts.path, urlencode(pairs, safe="[]:,"), ""))
 
 
 def redact_text(text: str) -> str:
@@ -100,9 +96,7 @@ def cut(value: Any, limit: int = BODY_LIMIT) -> Any:
     """The value itself if it is small as JSON, else the beginning of its text."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = (
-        value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    )
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     if len(text) <= limit:
         return value
     return text[:limit] + f"… ({len(text)} characters)"

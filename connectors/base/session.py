@@ -95,9 +95,7 @@ class ApiSession:
             allow_http=environment.allow_http,
         )
         self._http = requests.Session()
-        self._http.trust_env = (
-            False  # neither .netrc credentials nor proxies from the surroundings
-        )
+        self._http.trust_env = False  # neither .netrc credentials nor proxies from the surroundings
         adapter = GuardedAdapter(allow_private=environment.allow_private_network)
         self._http.mount("https://", adapter)
         self._http.mount("http://", adapter)
@@ -124,9 +122,7 @@ class ApiSession:
         ``ok`` adds statuses that are no failure (304, 404 …). ``rules`` come before the session's own.
         ``is_repeatable`` defaults by method; say True for a POST with an idempotency key.
         """
-        repeatable = (
-            method in REPEATABLE_METHODS if is_repeatable is None else is_repeatable
-        )
+        repeatable = method in REPEATABLE_METHODS if is_repeatable is None else is_repeatable
         call = _Call(
             method,
             self._address(path),
@@ -135,11 +131,7 @@ class ApiSession:
             form,
             dict(headers or {}),
         )
-        follow = (
-            self.options.follow_redirects
-            if follow_redirects is None
-            else follow_redirects
-        )
+        follow = self.options.follow_redirects if follow_redirects is None else follow_redirects
         all_rules = (
             *(ErrorRule(Reaction.OK, status=(status,)) for status in ok),
             *rules,
@@ -151,9 +143,7 @@ class ApiSession:
             )
             if failure is None:
                 return answer
-            is_expired = (
-                isinstance(failure, ConfigurationProblem) and failure.status == 401
-            )
+            is_expired = isinstance(failure, ConfigurationProblem) and failure.status == 401
             if is_second_try or not is_expired or not self._auth.renew(self):
                 raise failure
         raise AssertionError("unreachable")
@@ -184,13 +174,9 @@ class ApiSession:
             dict(headers),
         )
         outgoing = call.outgoing(self._common_headers())
-        received, exchange = self._send(
-            outgoing, is_repeatable=True, guard=guard, follow=False
-        )
+        received, exchange = self._send(outgoing, is_repeatable=True, guard=guard, follow=False)
         heard = self._heard(received, _parsed_or_none(received.content), True, exchange)
-        failure = error_for(
-            heard, (ErrorRule(Reaction.REAUTH, status=(400, 401, 403)),)
-        )
+        failure = error_for(heard, (ErrorRule(Reaction.REAUTH, status=(400, 401, 403)),))
         if failure is not None:
             raise failure
         return heard.body
@@ -215,9 +201,7 @@ class ApiSession:
             self.environment.gate.acquire(quota_class, budget, cost=cost)
         outgoing = call.outgoing(self._common_headers())
         self._auth.apply(outgoing, self)
-        received, exchange = self._send(
-            outgoing, is_repeatable=repeatable, guard=self._guard, follow=follow
-        )
+        received, exchange = self._send(outgoing, is_repeatable=repeatable, guard=self._guard, follow=follow)
         self._observe(quota_class, received.headers)
         body, broken = self._body(received, expect_json, exchange)
         heard = self._heard(received, body, repeatable, exchange)
@@ -250,9 +234,7 @@ class ApiSession:
             method=outgoing.method,
             url=redact_url(_with_query(outgoing.url, outgoing.params)),
             request_headers=redact_headers(outgoing.headers),
-            request_body=redact_body(
-                outgoing.body, outgoing.headers.get("Content-Type", "")
-            ),
+            request_body=redact_body(outgoing.body, outgoing.headers.get("Content-Type", "")),
         )
         started = time.perf_counter()
         try:
@@ -265,9 +247,7 @@ class ApiSession:
         else:
             exchange.status = received.status
             exchange.response_headers = redact_headers(received.headers)
-            exchange.response_body = redact_body(
-                received.content, received.headers.get("content-type", "")
-            )
+            exchange.response_body = redact_body(received.content, received.headers.get("content-type", ""))
             return received, exchange
         finally:
             exchange.duration_ms = int((time.perf_counter() - started) * 1000)
@@ -288,9 +268,7 @@ class ApiSession:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                headers = {
-                    name.lower(): value for name, value in response.headers.items()
-                }
+                headers = {name.lower(): value for name, value in response.headers.items()}
                 target = headers.get("location", "")
                 if not (
                     follow
@@ -334,17 +312,13 @@ class ApiSession:
         except orjson.JSONDecodeError:
             if not expect_json:
                 return None, None
-            is_page = content[:1] == b"<" or "html" in received.headers.get(
-                "content-type", ""
-            )
+            is_page = content[:1] == b"<" or "html" in received.headers.get("content-type", "")
             words = (
                 "The API answered with a web page instead of data: a login page? Check the address."
                 if is_page
                 else "The API answered with something that is not JSON."
             )
-            return None, ContractBroken(
-                words, status=received.status, exchange=exchange
-            )
+            return None, ContractBroken(words, status=received.status, exchange=exchange)
         if not _is_shallow(body):
             return None, ContractBroken(
                 "The answer is nested too deeply.",
@@ -353,9 +327,7 @@ class ApiSession:
             )
         return body, None
 
-    def _heard(
-        self, received: _Received, body: Any, repeatable: bool, exchange: Exchange
-    ) -> Heard:
+    def _heard(self, received: _Received, body: Any, repeatable: bool, exchange: Exchange) -> Heard:
         now = self.environment.now()
         server_time = parse_http_date(received.headers.get("date"))
         if server_time is not None:
@@ -424,9 +396,7 @@ class _Call:
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
         for name, value in headers.items():
             if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
-                raise ConfigurationProblem(
-                    f"The header {name!r} contains a line break."
-                )
+                raise ConfigurationProblem(f"The header {name!r} contains a line break.")
         return Outgoing(self.method, self.url, list(self.params), headers, body)
 
 
@@ -440,9 +410,7 @@ def _pairs(params: Params) -> list[tuple[str, str]]:
                 pairs.append(
                     (
                         name,
-                        str(single).lower()
-                        if isinstance(single, bool)
-                        else str(single),
+                        str(single).lower() if isinstance(single, bool) else str(single),
                     )
                 )
     return pairs
@@ -478,9 +446,7 @@ def _is_shallow(body: Any) -> bool:
     return False
 
 
-def _network_failure(
-    error: Exception, is_repeatable: bool, exchange: Exchange
-) -> SyncError:
+def _network_failure(error: Exception, is_repeatable: bool, exchange: Exchange) -> SyncError:
     """A request without a whole answer: was it sent, and may it be sent again?"""
     reasons = list(_causes(error))
     if any(isinstance(reason, ForbiddenAddress) for reason in reasons):
@@ -494,17 +460,10 @@ def _network_failure(
             code="network",
             exchange=exchange,
         )
-    was_not_sent = any(
-        isinstance(reason, NewConnectionError | requests.ConnectTimeout)
-        for reason in reasons
-    )
-    is_timeout = any(
-        isinstance(reason, requests.Timeout | TimeoutError) for reason in reasons
-    )
+    was_not_sent = any(isinstance(reason, NewConnectionError | requests.ConnectTimeout) for reason in reasons)
+    is_timeout = any(isinstance(reason, requests.Timeout | TimeoutError) for reason in reasons)
     return Retryable(
-        "The service did not answer in time."
-        if is_timeout
-        else "The connection to the service failed.",
+        "The service did not answer in time." if is_timeout else "The connection to the service failed.",
         code="timeout" if is_timeout else "network",
         ambiguous=not is_repeatable and not was_not_sent,
         exchange=exchange,

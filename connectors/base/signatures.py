@@ -54,11 +54,7 @@ class HmacScheme:
             if pairs
             else [value]
         )
-        given = [
-            decoded
-            for text in candidates
-            if (decoded := self._decode(text)) is not None
-        ]
+        given = [decoded for text in candidates if (decoded := self._decode(text)) is not None]
         payload = self._payload(request, timestamp)
         matches = [
             hmac.compare_digest(self._digest(secret, payload), one)
@@ -80,9 +76,7 @@ class HmacScheme:
         id: str = "",
     ) -> str:
         """The bare signature text (with prefix) of a payload; for stand-ins and tests."""
-        payload = fill_payload(
-            self.payload, body=body, timestamp=timestamp, method=method, url=url, id=id
-        )
+        payload = fill_payload(self.payload, body=body, timestamp=timestamp, method=method, url=url, id=id)
         raw = self._digest(secret, payload)
         text = {
             "hex": raw.hex(),
@@ -115,16 +109,12 @@ class HmacScheme:
         except (ValueError, binascii.Error):
             return None
 
-    def _timestamp(
-        self, request: WebhookRequest, pairs: Iterable[tuple[str, str]]
-    ) -> str:
+    def _timestamp(self, request: WebhookRequest, pairs: Iterable[tuple[str, str]]) -> str:
         text = ""
         if self.timestamp_header:
             text = request.headers.get(self.timestamp_header.lower(), "").strip()
         elif "{timestamp}" in self.payload:
-            text = next(
-                (value for name, value in pairs if name == self.timestamp_key), ""
-            )
+            text = next((value for name, value in pairs if name == self.timestamp_key), "")
         else:
             return ""
         check_timestamp(
@@ -136,9 +126,7 @@ class HmacScheme:
         return text
 
     def _payload(self, request: WebhookRequest, timestamp: str) -> bytes:
-        delivery = (
-            request.headers.get(self.id_header.lower(), "") if self.id_header else ""
-        )
+        delivery = request.headers.get(self.id_header.lower(), "") if self.id_header else ""
         return fill_payload(
             self.payload,
             body=request.body,
@@ -158,9 +146,7 @@ GENERIC = HmacScheme(
 """The hub's own scheme (G1): hex HMAC-SHA256 of the raw body, and a timestamp of at most five minutes."""
 
 
-def fill_payload(
-    template: str, *, body: bytes, timestamp: str, method: str, url: str, id: str
-) -> bytes:
+def fill_payload(template: str, *, body: bytes, timestamp: str, method: str, url: str, id: str) -> bytes:
     """The bytes that are signed. ``url`` is the configured public address."""
     values: Mapping[str, bytes] = {
         "body": body,
@@ -215,9 +201,7 @@ def check_token(given: str, secrets: Sequence[str], *, prefix: str = "") -> None
     if prefix and not given.startswith(prefix):
         raise BadSignature("The token does not match.")
     candidate = given[len(prefix) :].encode()
-    matches = [
-        hmac.compare_digest(candidate, secret.encode()) for secret in secrets if secret
-    ]
+    matches = [hmac.compare_digest(candidate, secret.encode()) for secret in secrets if secret]
     if not candidate or not any(matches):
         raise BadSignature("The token does not match.")
 

@@ -46,9 +46,7 @@ def _from_epoch(number: float) -> datetime | None:
 
 
 def _from_text(text: str) -> datetime | None:
-    iso = _LONG_FRACTION.sub(
-        r"\1", _OFFSET_WITHOUT_COLON.sub(r"\1:\2", text) if "T" in text else text
-    )
+    iso = _LONG_FRACTION.sub(r"\1", _OFFSET_WITHOUT_COLON.sub(r"\1:\2", text) if "T" in text else text)
     try:
         return datetime.fromisoformat(iso)
     except ValueError:
@@ -67,9 +65,7 @@ def format_instant(
     granularity: str = "s",
 ) -> Any:
     """The instant as an API wants it. ``style`` as in the Generic REST configuration; rounds down."""
-    moment = _floor(
-        moment.astimezone(ZoneInfo(zone) if zone != "UTC" else UTC), granularity
-    )
+    moment = _floor(moment.astimezone(ZoneInfo(zone) if zone != "UTC" else UTC), granularity)
     match style:
         case "iso8601":
             return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

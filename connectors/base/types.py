@@ -168,9 +168,7 @@ class UnknownEvent(Exception):
 class Webhooks(Protocol):
     """A connector's ``webhooks.py`` exposes ``WEBHOOKS`` with these methods; all are pure."""
 
-    def handshake(
-        self, request: WebhookRequest, secrets: Sequence[str]
-    ) -> WebhookAnswer | None: ...
+    def handshake(self, request: WebhookRequest, secrets: Sequence[str]) -> WebhookAnswer | None: ...
 
     def verify(
         self,
@@ -184,9 +182,7 @@ class Webhooks(Protocol):
 
     def event_name(self, request: WebhookRequest, payload: Any) -> str: ...
 
-    def parse(
-        self, request: WebhookRequest, payload: Any, settings: Mapping[str, Any]
-    ) -> list[ChangeHint]:
+    def parse(self, request: WebhookRequest, payload: Any, settings: Mapping[str, Any]) -> list[ChangeHint]:
         """Hints; empty for events ignored on purpose. Raises ``UnknownEvent`` or ``BadPayload``."""
 
 
@@ -220,9 +216,7 @@ class Resource:
     create_class: CreateClass = CreateClass.UNPROVABLE
     other_record_types: tuple[str, ...] = ()
     parent: str = ""  # resource whose ids list this one (comments of issues)
-    lists_across_parents: bool = (
-        True  # False: list_page needs parent_id, one parent at a time
-    )
+    lists_across_parents: bool = True  # False: list_page needs parent_id, one parent at a time
     refers_to: tuple[str, ...] = ()  # resources that must be synced first
     incremental: bool = True  # False: the vendor has no updated-since; lists are compared by fingerprint
     overlap: timedelta = timedelta(minutes=2)
@@ -284,13 +278,9 @@ class Client(Protocol):
         parent_id: str | None = None,
     ) -> Page: ...
 
-    def get(
-        self, resource: str, external_id: str, *, parent_id: str | None = None
-    ) -> ExternalRecord: ...
+    def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord: ...
 
-    def get_many(
-        self, resource: str, external_ids: Sequence[str]
-    ) -> dict[str, ExternalRecord]:
+    def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         """Those that could be read; the absent are simply not in the answer."""
 
     def create(
@@ -313,9 +303,7 @@ class Client(Protocol):
     ) -> ExternalRecord:
         """Write only ``fields``, guarded by ``current.version`` where the vendor can; answers what it now holds."""
 
-    def archive(
-        self, resource: str, external_id: str, *, current: ExternalRecord | None = None
-    ) -> None: ...
+    def archive(self, resource: str, external_id: str, *, current: ExternalRecord | None = None) -> None: ...
 
     def delete(
         self,

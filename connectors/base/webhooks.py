@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from .paths import read_path
 from .signatures import HmacScheme
 from .types import BadPayload, ChangeHint, UnknownEvent, WebhookAnswer, WebhookRequest
@@ -31,9 +33,7 @@ class WebhookHandler:
     delivery_header: str = ""
     delivery_at: str = ""
 
-    def handshake(
-        self, request: WebhookRequest, secrets: Sequence[str]
-    ) -> WebhookAnswer | None:
+    def handshake(self, request: WebhookRequest, secrets: Sequence[str]) -> WebhookAnswer | None:
         return None
 
     def verify(
@@ -48,6 +48,12 @@ class WebhookHandler:
     def delivery_id(self, request: WebhookRequest) -> str | None:
         if self.delivery_header:
             return request.headers.get(self.delivery_header.lower()) or None
+        if self.delivery_at:
+            try:
+                found = read_path(orjson.loads(request.body), self.delivery_at, None)
+            except orjson.JSONDecodeError:
+                return None
+            return str(found) if isinstance(found, str | int) else None
         return None
 
     def event_name(self, request: WebhookRequest, payload: Any) -> str:
@@ -55,9 +61,7 @@ class WebhookHandler:
             return request.headers.get(self.event_header.lower(), "")
         return str(read_path(payload, self.event_at, "") or "") if self.event_at else ""
 
-    def parse(
-        self, request: WebhookRequest, payload: Any, settings: Mapping[str, Any]
-    ) -> list[ChangeHint]:
+    def parse(self, request: WebhookRequest, payload: Any, settings: Mapping[str, Any]) -> list[ChangeHint]:
         if not isinstance(payload, dict):
             raise BadPayload("The payload is no JSON object.")
         event = self.event_name(request, payload)
