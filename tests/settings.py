@@ -1,0 +1,50 @@
+"""The product's own settings, with the environment of a test run.
+
+``TEST_DATABASE_URL`` and ``REDIS_URL`` choose real servers (bin/test gives both); without them a SQLite file of its
+own, memory in place of Redis, and a queue that only notes what was sent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="lockstep-test-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+
+_url = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_folder}/main.sqlite3"
+os.environ |= {
+    "LOCKSTEP_DATA_DIR": _folder,
+    "SECRET_KEY": "tests-only-" + "k" * 50,
+    "FERNET_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLTEyMzQ=",
+    "LOCKSTEP_DEMO_PASSWORD": "tests-only",
+    "DATABASE_URL": _url,
+    "LOCKSTEP_DB_POOL": "0",  # a pool would keep the test database from being dropped
+    "LOCKSTEP_HTTPS": "false",
+    "LOCKSTEP_ALLOW_HTTP": "true",
+    "LOCKSTEP_ALLOW_PRIVATE_NETWORK": "true",
+    "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+    "LOG_FORMAT": "human",
+    "WEBHOOK_BASE_URL": "https://hub.example.test",
+}
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import CACHES, CELERY_BROKER_TRANSPORT_OPTIONS, CHANNEL_LAYERS, DATABASES, STORAGES  # noqa: E402
+
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    # A file, not memory: several threads then meet the same locks as in the product.
+    DATABASES["default"]["TEST"] = {"NAME": f"{_folder}/test.sqlite3"}
+
+if not os.environ.get("REDIS_URL"):
+    CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    CHANNEL_LAYERS["default"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_TRANSPORT_OPTIONS.clear()
+
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_USE_FINDERS = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["*"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
