@@ -11,7 +11,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -65,8 +64,6 @@ def prepare(*, reset: bool) -> IO[str]:
     Raises ``StartProblem``. With ``reset`` everything in the folder is deleted first, but only in a folder that
     carries our marker.
     """
-    if sys.version_info < (3, 11):
-        raise StartProblem(f"Lockstep needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     folder = data_dir()
     try:
         _make_folder(folder)
@@ -98,7 +95,9 @@ def _make_folder(folder: Path) -> None:
             raise StartProblem(
                 f"{folder} is not empty and is no data folder of Lockstep; set LOCKSTEP_DATA_DIR to a folder of its own."
             )
-        (folder / MARKER).write_text("This folder belongs to Lockstep; bin/up --reset deletes what is in it.\n")
+        (folder / MARKER).write_text(
+            "This folder belongs to Lockstep; bin/up --reset deletes what is in it.\n"
+        )
     (folder / "logs").mkdir(exist_ok=True)
     (folder / "run").mkdir(exist_ok=True)
 
@@ -178,7 +177,9 @@ def _write_secrets(folder: Path) -> None:
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-        handle.write("# Made by bin/up. Keep it with your backups: without FERNET_KEYS stored credentials are lost.\n")
+        handle.write(
+            "# Made by bin/up. Keep it with your backups: without FERNET_KEYS stored credentials are lost.\n"
+        )
         handle.write("\n".join(lines) + "\n")
         handle.flush()
         os.fsync(handle.fileno())

@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 SECRET_NAME = re.compile(
-    r"(authorization|cookie|password|passwd|secret|token|api_?key|access_?key|credential|private_?key|fernet)", re.I
+    r"(authorization|cookie|password|passwd|secret|token|api_?key|access_?key|credential|private_?key|fernet)",
+    re.I,
 )
 #: Names that hold such a word but carry no secret.
 HARMLESS = frozenset({"csrf_token_present", "next_token", "token_url", "secret_name", "token_count"})
@@ -39,7 +40,9 @@ def redact(value: Any, *, depth: int = 0) -> Any:
         return redact_text(value)
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if _is_secret(str(key)) and item not in (None, "", False, True) else redact(item, depth=depth + 1)
+            key: HIDDEN
+            if _is_secret(str(key)) and item not in (None, "", False, True)
+            else redact(item, depth=depth + 1)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -100,7 +103,11 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
     """Django's LOGGING. ``form`` is ``json`` or ``human``."""
     renderer: Sequence[Any]
     if form == "json":
-        renderer = [structlog.processors.format_exc_info, redact_event, structlog.processors.JSONRenderer(default=str)]
+        renderer = [
+            structlog.processors.format_exc_info,
+            redact_event,
+            structlog.processors.JSONRenderer(default=str),
+        ]
     else:
         renderer = [
             structlog.processors.format_exc_info,

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import Env
 
@@ -40,7 +39,9 @@ for _name, _value in {"SECRET_KEY": SECRET_KEY, "FERNET_KEYS": any(FERNET_KEYS)}
         raise ImproperlyConfigured(
             f"{_name} is not set. Use bin/up, which makes its own, or set it (docs/settings.md says how to make one)."
         )
-LOCKSTEP_DEMO_PASSWORD: str = env.str("LOCKSTEP_DEMO_PASSWORD", _file_secrets.get("LOCKSTEP_DEMO_PASSWORD", ""))
+LOCKSTEP_DEMO_PASSWORD: str = env.str(
+    "LOCKSTEP_DEMO_PASSWORD", _file_secrets.get("LOCKSTEP_DEMO_PASSWORD", "")
+)
 
 # --- Addresses ---------------------------------------------------------------------------------------------------
 
@@ -182,7 +183,11 @@ CHANNELS_URL: str = env.str("CHANNELS_URL", redis_database(REDIS_URL, 2))
 BUDGET_URL: str = env.str("BUDGET_URL", redis_database(REDIS_URL, 3))
 
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": "lockstep"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "lockstep",
+    }
 }
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
