@@ -1,0 +1,221 @@
+"""GitHub Issues, read top to bottom: how to connect, what is kept in agreement, and by which rules.
+
+Source: github/rest-api-description (npm ``@octokit/openapi`` 23.0.2) and docs.github.com, read 2025.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.base.connector import Connector, Environment
+from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, SecretField
+
+from .client import GitHubClient
+from .issues import DEFAULT_PRIORITY_PREFIX, DEFAULT_STAGE_LABELS, stage_labels
+from .reading import repository_of
+from .session import CONTENT, REQUESTS, is_app, open_session
+from .webhooks import IGNORED, WEBHOOKS
+
+DEFAULT_BASE_URL = "https://api.github.com"
+
+_STAGES = {
+    "open": "todo",
+    "open/backlog": "backlog",
+    "open/in_progress": "in_progress",
+    "open/review": "review",
+    "closed/completed": "done",
+    "closed/not_planned": "done",
+    "closed/duplicate": "done",
+}
+_PRIORITIES = {
+    "low": "low",
+    "medium": "medium",
+    "normal": "medium",
+    "high": "high",
+    "urgent": "urgent",
+    "critical": "urgent",
+}
+
+ISSUE = Resource(
+    name="issue",
+    record_type="task",
+    label="Issue",
+    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.ARCHIVE}),
+    create_class=CreateClass.MARKER,
+    refers_to=("user", "milestone", "label"),
+    status_links=("stage",),
+    links=(
+        LinkSpec("title", "title", required=True),
+        LinkSpec("description", "body"),
+        LinkSpec(
+            "stage",
+            "hub.status",
+            {"name": "enum", "map": _STAGES, "back": {"done": "closed/completed", "todo": "open"}},
+            key="stage",
+        ),
+        LinkSpec(
+            "priority",
+            "hub.priority",
+            {
+                "name": "enum",
+                "map": _PRIORITIES,
+                "back": {"medium": "medium", "urgent": "urgent"},
+                "blank": "none",
+            },
+        ),
+        LinkSpec("labels", "hub.labels", {"name": "set"}),
+        LinkSpec("assignees", "hub.assignees", {"name": "lookup_set", "resource": "user"}),
+        LinkSpec("milestone", "hub.milestone", {"name": "lookup", "resource": "milestone"}),
+        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "issue"}),
+        LinkSpec("reporter", "hub.reporter", {"name": "lookup", "resource": "user"}, direction="in"),
+        LinkSpec("completed_at", "closed_at", {"name": "datetime"}, direction="in"),
+        LinkSpec("url", "html_url", direction="in"),
+    ),
+)
+
+COMMENT = Resource(
+    name="comment",
+    record_type="comment",
+    label="Comment",
+    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
+    create_class=CreateClass.MARKER,
+    parent="issue",
+    refers_to=("issue", "user"),
+    links=(
+        LinkSpec("body", "body", required=True),
+        LinkSpec("on_id", "hub.issue", {"name": "lookup", "resource": "issue"}),
+        LinkSpec("author", "hub.author_id", {"name": "lookup", "resource": "user"}, direction="in"),
+        LinkSpec("author_name", "hub.author"),
+        LinkSpec("written_at", "created_at", {"name": "datetime"}, direction="in"),
+    ),
+)
+
+MILESTONE = Resource(
+    name="milestone",
+    record_type="milestone",
+    label="Milestone",
+    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
+    create_class=CreateClass.MARKER,
+    incremental=False,
+    status_links=("state",),
+    links=(
+        LinkSpec("title", "title", required=True),
+        LinkSpec("description", "description"),
+        LinkSpec("state", "state", key="state"),
+        LinkSpec("due_on", "hub.due_on", {"name": "date"}),
+    ),
+)
+
+LABEL = Resource(
+    name="label",
+    record_type="label",
+    label="Label",
+    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
+    create_class=CreateClass.UPSERT,
+    incremental=False,
+    links=(LinkSpec("name", "name", required=True), LinkSpec("colour", "hub.colour")),
+)
+
+USER = Resource(
+    name="user",
+    record_type="member",
+    label="Person",
+    can=frozenset({Can.LIST, Can.GET}),
+    incremental=False,
+    absence_check=False,
+    links=(LinkSpec("name", "login", direction="in"),),
+)
+
+SECRETS = (
+    SecretField(
+        "token",
+        "Access token",
+        help="Fine-grained, for the one repository: Issues and Webhooks read and write, Metadata read.",
+        required=False,
+        url="https://github.com/settings/personal-access-tokens/new",
+    ),
+    SecretField("app_id", "GitHub App id", help="Instead of a token.", secret=False, required=False),
+    SecretField(
+        "installation_id", "GitHub App installation", help="Its number.", secret=False, required=False
+    ),
+    SecretField("private_key", "GitHub App private key", help="The whole .pem file.", required=False),
+)
+
+SETTINGS = (
+    SecretField("repository", "Repository", help="owner/name", secret=False),
+    SecretField(
+        "priority_prefix",
+        "Priority labels begin with",
+        help=f"“{DEFAULT_PRIORITY_PREFIX}” unless given, as in “priority: high”. “off” for none.",
+        secret=False,
+        required=False,
+    ),
+    SecretField(
+        "stage_labels",
+        "Labels that show the stage",
+        help="; ".join(f"{word} = {label}" for word, label in DEFAULT_STAGE_LABELS.items())
+        + ". “off” for none.",
+        secret=False,
+        required=False,
+    ),
+    SecretField(
+        "mute_mentions",
+        "Mute @names and #numbers",
+        help="“yes”: texts sent from here notify nobody and make no cross references.",
+        secret=False,
+        required=False,
+    ),
+)
+
+
+def open_client(
+    base_url: str, settings: Mapping[str, Any], secrets: Mapping[str, Any], environment: Environment
+) -> Client:
+    session = open_session(base_url or DEFAULT_BASE_URL, secrets, environment)
+    return GitHubClient(CONNECTOR, session, settings, is_app=is_app(secrets))
+
+
+def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    problems = []
+    owner, repo = repository_of(settings)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", owner) or not re.fullmatch(r"[A-Za-z0-9._-]+", repo):
+        problems.append(("repository", "Give the repository as owner/name, for example acme/webshop."))
+    unknown = [word for word in stage_labels(settings.get("stage_labels")) if not re.fullmatch(r"\w+", word)]
+    if unknown:
+        problems.append(
+            ("stage_labels", "Write “in_progress = status: in progress; review = status: in review”.")
+        )
+    return problems
+
+
+CONNECTOR = Connector(
+    key="github",
+    name="GitHub",
+    summary="Issues with comments, labels, milestones and assignees of one repository.",
+    auth_types=("bearer",),
+    secrets=SECRETS,
+    settings=SETTINGS,
+    resources=(USER, LABEL, MILESTONE, ISSUE, COMMENT),
+    open=open_client,
+    default_base_url=DEFAULT_BASE_URL,
+    budgets=(REQUESTS, CONTENT),
+    webhooks=WEBHOOKS,
+    webhook_help="Registered by itself where the token may manage webhooks. By hand: repository → Settings → Webhooks, "
+    "content type application/json, events Issues, Issue comments, Labels, Milestones, Repositories, Sub-issues.",
+    text_format="markdown",
+    token_url="https://github.com/settings/personal-access-tokens/new",  # noqa: S106
+    docs_url="https://docs.github.com/rest/issues",
+    unverified=(
+        "Length limits of titles (256) and bodies (65,536).",
+        "That labels and milestones of a transferred issue stay behind.",
+        "That linking a sub-issue moves the issue's updated_at.",
+    ),
+    ignored_events=tuple(
+        event if actions is None else f"{event}.{action}"
+        for event, actions in IGNORED.items()
+        for action in (sorted(actions) if actions is not None else ("",))
+    ),
+    validate=validate,
+)
