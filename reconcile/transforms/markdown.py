@@ -1,0 +1,94 @@
+"""Markdown ↔ HTML and plain text. HTML that leaves this module is sanitised."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdownify import MarkdownConverter
+
+from reconcile.kinds import ValueProblem
+
+TAGS = frozenset(
+    "a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s samp "
+    "small span strike strong sub sup table tbody td tfoot th thead tr u ul".split()
+)
+_ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"start"}, "code": {"class"}}
+_SCHEMES = {"http", "https", "mailto", "tel"}
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);|<!--")
+_LOST = re.compile(
+    r"<\s*(iframe|video|audio|object|embed|svg|form|input|details|math|canvas)\b", re.IGNORECASE
+)
+_MERGED = re.compile(r"\b(?:col|row)span\s*=\s*[\"']?\s*(?!1[\"'\s>])\d", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+@lru_cache(maxsize=1)
+def parser() -> MarkdownIt:
+    """The one Markdown dialect of this product: CommonMark with tables and strike-through, no raw HTML."""
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def sanitise_html(html: str) -> str:
+    """Only harmless tags, attributes and link schemes; everything else is removed."""
+    return nh3.clean(html, tags=set(TAGS), attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel=None)
+
+
+def markdown_to_html(text: str) -> str:
+    """Safe HTML for showing or sending."""
+    return sanitise_html(parser().render(text)).strip()
+
+
+class _Converter(MarkdownConverter):  # type: ignore[misc]
+    class Options(MarkdownConverter.DefaultOptions):  # type: ignore[misc]
+        heading_style = "ATX"
+        bullets = "-"
+        newline_style = "BACKSLASH"
+        escape_asterisks = True
+        escape_underscores = True
+        escape_misc = True
+        strip_document = "strip"
+        table_infer_header = True
+
+
+def html_to_markdown(html: str) -> str:
+    """Sanitised and as Markdown. Raises ValueProblem if it is nested beyond reason."""
+    try:
+        text = str(_Converter().convert(sanitise_html(html)))
+    except RecursionError as exc:
+        raise ValueProblem("the text is nested too deeply") from exc
+    lines = (line.rstrip() for line in text.replace("\xa0", " ").split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+
+
+def looks_like_html(text: str) -> bool:
+    """False for plain text, which some vendors accept and keep in their HTML fields."""
+    return _TAG.search(text) is not None
+
+
+def html_damage(html: str) -> str | None:
+    """What Markdown cannot carry; None if nothing."""
+    lost = sorted({name.lower() for name in _LOST.findall(html)})
+    if _MERGED.search(html):
+        lost.append("merged table cells")
+    return f"it holds {', '.join(lost)}, which would be lost" if lost else None
+
+
+def markdown_to_plain(text: str) -> str:
+    """The words without the signs, one paragraph per block."""
+    lines: list[str] = []
+    for token in parser().parse(text):
+        if token.type == "inline":
+            lines.append("".join(_words(child) for child in token.children or []))
+        elif token.type in ("fence", "code_block"):
+            lines.append(token.content.rstrip("\n"))
+    return "\n".join(lines)
+
+
+def _words(token: Any) -> str:
+    if token.type in ("softbreak", "hardbreak"):
+        return "\n"
+    return str(token.content)
