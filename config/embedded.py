@@ -13,6 +13,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +22,21 @@ from cryptography.fernet import Fernet
 BASE_DIR = Path(__file__).resolve().parent.parent
 MARKER = ".lockstep-data"
 SECRETS_FILE = "secrets.env"
-LOCK_FILE = "up.lock"
+OWN_LOCK_FILE = "up.lock"  # held by the supervisor alone
+LOCK_FILE = "children.lock"  # held by the supervisor and its reaper: free only when the children are gone
 SOCKET_PATH_LIMIT = 100  # bytes: sockaddr_un holds 104 on macOS, 108 on Linux
 FREE_SPACE_NEEDED = 200 * 1024 * 1024
 TAKE_OVER_SECONDS = 20.0  # how long the children of a killed instance may take to go
 
-#: Set by manage.py; the lock lives as long as this process and its reaper keep it open.
-LOCK: IO[str] | None = None
+
+@dataclass(frozen=True)
+class Lock:
+    own: IO[str]
+    shared: IO[str]
+
+
+#: Set by manage.py before Django is loaded.
+LOCK: Lock | None = None
 
 
 class StartProblem(Exception):
@@ -58,8 +67,8 @@ def read_secrets(folder: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in pairs}
 
 
-def prepare(*, reset: bool) -> IO[str]:
-    """Make the data folder ready and lock it. Answers the open lock file, to be kept open while running.
+def prepare(*, reset: bool) -> Lock:
+    """Make the data folder ready and lock it. Answers the lock, to be kept while running.
 
     Raises ``StartProblem``. With ``reset`` everything in the folder is deleted first, but only in a folder that
     carries our marker.
@@ -98,49 +107,49 @@ def _make_folder(folder: Path) -> None:
         (folder / MARKER).write_text(
             "This folder belongs to Lockstep; bin/up --reset deletes what is in it.\n"
         )
-    (folder / "logs").mkdir(exist_ok=True)
-    (folder / "run").mkdir(exist_ok=True)
+    _make_rooms(folder)
 
 
-def _lock(folder: Path) -> IO[str]:
-    """The lock of a living instance is refused at once; one whose supervisor died is waited for."""
-    handle = open(folder / LOCK_FILE, "a+")  # noqa: SIM115 - kept open for as long as the instance lives
+def _make_rooms(folder: Path) -> None:
+    for name in ("logs", "run", "static"):
+        (folder / name).mkdir(exist_ok=True)
+
+
+def _lock(folder: Path) -> Lock:
+    """A living instance is refused at once; the children of one that was killed are waited for."""
+    own = open(folder / OWN_LOCK_FILE, "a+")  # noqa: SIM115 - kept open for as long as the instance lives
+    if not _try_lock(own):
+        own.seek(0)
+        who = own.read().strip()
+        own.close()
+        raise StartProblem(
+            f"Lockstep is already running with the data folder {folder}"
+            f"{f' (process {who})' if who else ''}; stop it first."
+        )
+    own.truncate(0)
+    own.write(str(os.getpid()))
+    own.flush()
+    shared = open(folder / LOCK_FILE, "a")  # noqa: SIM115
     deadline = time.monotonic() + TAKE_OVER_SECONDS
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            handle.seek(0)
-            holder = handle.read().strip()
-            if _is_alive(holder) or time.monotonic() > deadline:
-                handle.close()
-                who = f" (process {holder})" if holder else ""
-                raise StartProblem(
-                    f"Lockstep is already running with the data folder {folder}{who}; stop it first."
-                ) from None
-            time.sleep(0.2)  # flock has no timeout, and LOCK_EX alone could hang for ever
-    handle.seek(0)
-    handle.truncate()
-    handle.write(str(os.getpid()))
-    handle.flush()
-    return handle
+    while not _try_lock(shared):
+        if time.monotonic() > deadline:
+            raise StartProblem(
+                f"Processes of an earlier run with the data folder {folder} do not end; stop them first."
+            )
+        time.sleep(0.2)  # flock has no timeout, and waiting inside it could last for ever
+    return Lock(own=own, shared=shared)
 
 
-def _is_alive(pid: str) -> bool:
-    if not pid.isdigit():
-        return False
+def _try_lock(handle: IO[str]) -> bool:
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except PermissionError:
-        return True
     return True
 
 
 def _empty(folder: Path) -> None:
-    keep = {MARKER, LOCK_FILE}
+    keep = {MARKER, OWN_LOCK_FILE, LOCK_FILE}
     for entry in folder.iterdir():
         if entry.name in keep:
             continue
@@ -148,8 +157,7 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    (folder / "logs").mkdir()
-    (folder / "run").mkdir()
+    _make_rooms(folder)
 
 
 def _check_space(folder: Path) -> None:

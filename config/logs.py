@@ -56,6 +56,7 @@ def _is_secret(name: str) -> bool:
 
 def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Last processor before rendering. Internal keys (``_record``) are left alone."""
+    event.pop("color_message", None)  # uvicorn's second copy of its text
     for key in list(event):
         if key.startswith("_"):
             continue

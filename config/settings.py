@@ -7,6 +7,7 @@ the start instead of falling back to something unsafe.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -333,7 +334,9 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATIC_ROOT: Path = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
+STATIC_ROOT: Path = env.path(
+    "STATIC_ROOT", LOCKSTEP_DATA_DIR / "static" if EMBEDDED else BASE_DIR / "staticfiles"
+)
 STATICFILES_DIRS: list[Path] = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 #: The embedded default serves files from where they are installed; a deployment runs collectstatic once.
 WHITENOISE_USE_FINDERS = EMBEDDED
@@ -396,3 +399,4 @@ configure_structlog()
 LOGGING = logging_config(form=LOG_FORMAT, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says it all

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import get_commands
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from config import embedded
 from config.embedded import StartProblem
@@ -38,7 +39,8 @@ class Command(BaseCommand):
         try:
             self._up(demo=not options["no_demo"], verbose=options["verbose"], reset=options["reset"])
         except StartProblem as problem:
-            raise CommandError(f"Lockstep cannot start. {problem}") from None
+            self.stderr.write(f"Lockstep cannot start. {problem}")
+            sys.exit(1)
         except Stopped:
             self.say("Stopped.")
 
@@ -56,7 +58,10 @@ class Command(BaseCommand):
         # What Django needs of it is decided here once and handed to every child.
         os.environ["LOCKSTEP_DATA_DIR"] = str(settings.LOCKSTEP_DATA_DIR)
         supervisor = Supervisor(
-            logs=settings.LOCKSTEP_DATA_DIR / "logs", lock=embedded.LOCK, verbose=verbose, out=self.say
+            logs=settings.LOCKSTEP_DATA_DIR / "logs",
+            lock=embedded.LOCK.shared if embedded.LOCK else None,
+            verbose=verbose,
+            out=self.say,
         )
         try:
             self._start(supervisor, demo=demo)
