@@ -95,7 +95,8 @@ def json_diff(before: JSON, after: JSON, path: str = "") -> list[JsonChange]:
         return changes
     if isinstance(before, list) and isinstance(after, list):
         changes = []
-        old, new = dict(enumerate(before)), dict(enumerate(after))
+        old: dict[object, JSON] = dict(enumerate(before))
+        new: dict[object, JSON] = dict(enumerate(after))
         for number in range(max(len(before), len(after))):
             changes += _member_diff(old, new, number, f"{path}[{number}]")
         return changes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 MAX_PERIOD = 4
 
@@ -24,8 +25,26 @@ def cycle_period(history: Sequence[str], *, min_cycles: int = 3, max_period: int
     return None
 
 
-def oscillates(history: Sequence[str], *, min_cycles: int = 3) -> bool:
-    """True if the newest values run in a circle: A, B, A, B, A, B."""
+def oscillates(
+    history: Sequence[str],
+    times: Sequence[datetime] | None = None,
+    *,
+    min_cycles: int = 3,
+    within_seconds: float = 3_600.0,
+) -> bool:
+    """True if the newest values run in a circle: A, B, A, B, A, B.
+
+    With ``times`` (one per value) only those within ``within_seconds`` of the newest count: people do change
+    their minds, but not three times an hour for long.
+    """
+    if times:
+        newest = times[-1]
+        recent = [
+            digest
+            for digest, moment in zip(history, times, strict=True)
+            if (newest - moment).total_seconds() <= within_seconds
+        ]
+        return cycle_period(recent, min_cycles=min_cycles) is not None
     return cycle_period(history, min_cycles=min_cycles) is not None
 
 

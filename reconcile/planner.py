@@ -253,7 +253,7 @@ class _Run:
         if is_blank(value) and self.map.links[key].required:
             self.hold(key, HeldReason.UNREADABLE, f"{self.map.links[key].local} must not be empty", value)
             return False
-        if self.local.get(key, MISSING) != value:
+        if self.local.get(key, self.bases.local.get(key, MISSING)) != value:
             self.to_local[key] = value
         return True
 
@@ -271,7 +271,7 @@ class _Run:
         if type(sent) is Unmapped:
             self.hold(key, HeldReason.UNMAPPED, sent.reason, value)
             return False
-        there = self.external.get(key, MISSING)
+        there = self.external.get(key, self.bases.external.get(key, MISSING))
         if there is not MISSING and bound.normalise(sent) == there:
             return True
         before = self.held_before.get(key)
@@ -468,16 +468,21 @@ class _Run:
             else:
                 self.bring_in(key, field.inward)
         elif not self.can_out(key):
-            self.cannot_send(key)
+            if self._is_same(field):
+                self.agreed.append(key)
+            else:
+                self.cannot_send(key)
         elif self.map.bound[key].is_set and not field.is_first_contact:
             self._merge_sets(field)
         elif self.send_out(key, field.local) and key not in self.to_external:
             self._note_unsent(field)
 
-    def _note_unsent(self, field: _Field) -> None:
+    def _is_same(self, field: _Field) -> bool:
         inward = self.quiet_inward(field.key, field.external)
-        is_same = inward is not MISSING and self.agrees(field.key, field.local, field.external, inward)
-        (self.agreed if is_same else self.accepted).append(field.key)
+        return inward is not MISSING and self.agrees(field.key, field.local, field.external, inward)
+
+    def _note_unsent(self, field: _Field) -> None:
+        (self.agreed if self._is_same(field) else self.accepted).append(field.key)
 
     def _merge_sets(self, field: _Field) -> None:
         """Each side gets what the other added and loses what the other removed."""

@@ -17,8 +17,23 @@ MAX_DEPTH = 60
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~|])")
 _LINE_START = re.compile(r"^(\s*)([#+\-](?=\s|$)|\d+[.)](?=\s|$)|>|={3,}|-{3,})", re.MULTILINE)
 _KNOWN = frozenset(
-    "doc paragraph text heading bulletList orderedList listItem codeBlock blockquote rule hardBreak "
-    "table tableRow tableHeader tableCell".split()
+    [
+        "doc",
+        "paragraph",
+        "text",
+        "heading",
+        "bulletList",
+        "orderedList",
+        "listItem",
+        "codeBlock",
+        "blockquote",
+        "rule",
+        "hardBreak",
+        "table",
+        "tableRow",
+        "tableHeader",
+        "tableCell",
+    ]
 )
 _MARKS = frozenset({"strong", "em", "code", "strike", "link"})
 
@@ -47,9 +62,9 @@ def _collect(node: Any, lost: set[str], depth: int) -> None:
     if kind not in _KNOWN:
         lost.add(kind[:40] or "an unnamed node")
     attrs = node.get("attrs")
-    if kind in ("tableCell", "tableHeader") and isinstance(attrs, Mapping):
-        if attrs.get("colspan", 1) != 1 or attrs.get("rowspan", 1) != 1:
-            lost.add("merged table cells")
+    is_cell = kind in ("tableCell", "tableHeader") and isinstance(attrs, Mapping)
+    if is_cell and (attrs.get("colspan", 1) != 1 or attrs.get("rowspan", 1) != 1):
+        lost.add("merged table cells")
     lost.update(str(mark.get("type"))[:40] for mark in _list(node, "marks") if mark.get("type") not in _MARKS)
     for child in _list(node, "content"):
         _collect(child, lost, depth + 1)

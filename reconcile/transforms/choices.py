@@ -22,7 +22,7 @@ def _key(value: Any) -> str:
 
 
 class EnumTransform(Transform):
-    """``map`` says what each value of theirs means here; ``out`` chooses what to send where several mean the same.
+    """``map`` says what each value of theirs means here; ``back`` chooses what to send where several mean the same.
 
     With several paths the keys of ``map`` are the values joined by "|", empty for null, and ``*`` as the
     last part stands for any: ``{"open|": "todo", "closed|not_planned": "done", "closed|*": "done"}``.
@@ -36,7 +36,7 @@ class EnumTransform(Transform):
     lossy = True
     options = {
         "map": Option("object", "their value → our value", default={}),
-        "out": Option("object", "our value → their value, where several mean the same", default={}),
+        "back": Option("object", "our value → their value, where several mean the same", default={}),
         "as": Option("string", "type of their values", choices=_CASTS, default="string"),
         "ignore_case": Option("boolean", "capital letters do not matter when reading", default=False),
         "default": Option("any", "our value for any of theirs that the map does not know (in only)"),
@@ -45,9 +45,9 @@ class EnumTransform(Transform):
 
     def check(self, options: Options, kind: Kind) -> list[str]:
         problems = []
-        for name in ("map", "out"):
+        for name in ("map", "back"):
             for key, value in (options.get(name) or {}).items():
-                if isinstance(value, dict | list) and not (name == "out" and isinstance(value, list)):
+                if isinstance(value, dict | list) and not (name == "back" and isinstance(value, list)):
                     problems.append(f"option '{name}': the value of '{key}' must be a single value")
         return problems
 
@@ -57,15 +57,15 @@ class EnumTransform(Transform):
         seen: dict[str, list[str]] = {}
         for theirs, ours in (options.get("map") or {}).items():
             seen.setdefault(_key(ours), []).append(theirs)
-        out = options.get("out") or {}
+        chosen = options.get("back") or {}
         many = [
             f"'{ours}' (from {', '.join(keys)})"
             for ours, keys in seen.items()
-            if len(keys) > 1 and ours not in out
+            if len(keys) > 1 and ours not in chosen
         ]
-        starred = [f"'{ours}'" for ours, keys in seen.items() if keys[0].endswith("*") and ours not in out]
+        starred = [f"'{ours}'" for ours, keys in seen.items() if keys[0].endswith("*") and ours not in chosen]
         if many or starred:
-            return f"choose in option 'out' which value to send for {'; '.join(many or starred)}"
+            return f"choose in option 'back' which value to send for {'; '.join(many or starred)}"
         return None
 
     def prepare(self, options: Options, kind: Kind, path_count: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class EnumTransform(Transform):
         back: dict[str, Any] = {}
         for theirs, ours in (prepared["map"] or {}).items():
             back.setdefault(_key(ours), theirs)
-        back.update({str(ours): theirs for ours, theirs in (prepared["out"] or {}).items()})
+        back.update({str(ours): theirs for ours, theirs in (prepared["back"] or {}).items()})
         prepared.update(table=table, back=back, fold=fold)
         return prepared
 

@@ -116,7 +116,8 @@ class LookupSetTransform(Transform):
     options = {"resource": _RESOURCE, "by": _BY, "key": _KEY, "as": _AS, "write": _WRITE}
 
     def inward(self, value: Any, options: Options, ctx: MapContext) -> JSON | Unmapped:
-        found, missing = [], []
+        found: list[str] = []
+        missing: list[str] = []
         for text in self._ids(value, options):
             local = ctx.local_id(_looked_up(options), text)
             (missing if local is None else found).append(local or text)
@@ -125,7 +126,8 @@ class LookupSetTransform(Transform):
         return found
 
     def outward(self, value: JSON, options: Options, ctx: MapContext) -> JSON | Unmapped:
-        found, missing = [], []
+        found: list[str] = []
+        missing: list[str] = []
         for member in value or ():
             external = ctx.external_id(_looked_up(options), member)
             (missing if external is None else found).append(external or member)

@@ -13,8 +13,53 @@ from markdownify import MarkdownConverter
 from reconcile.kinds import ValueProblem
 
 TAGS = frozenset(
-    "a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s samp "
-    "small span strike strong sub sup table tbody td tfoot th thead tr u ul".split()
+    [
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "code",
+        "dd",
+        "del",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "u",
+        "ul",
+    ]
 )
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"start"}, "code": {"class"}}
 _SCHEMES = {"http", "https", "mailto", "tel"}
@@ -42,8 +87,8 @@ def markdown_to_html(text: str) -> str:
     return sanitise_html(parser().render(text)).strip()
 
 
-class _Converter(MarkdownConverter):  # type: ignore[misc]
-    class Options(MarkdownConverter.DefaultOptions):  # type: ignore[misc]
+class _Converter(MarkdownConverter):
+    class Options(MarkdownConverter.DefaultOptions):  # type: ignore[name-defined,misc]
         heading_style = "ATX"
         bullets = "-"
         newline_style = "BACKSLASH"
