@@ -14,7 +14,9 @@ class SetField(models.JSONField):  # type: ignore[type-arg]
     (docs/decisions): a page of 500 records is then one upsert instead of three.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, of: str | None = None, **kwargs: Any) -> None:
+        #: the record type whose ids the set holds; None for plain texts. No column depends on it.
+        self.of = of
         kwargs.setdefault("default", list)
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
@@ -38,7 +40,7 @@ class Has(models.Lookup):  # type: ignore[type-arg]
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, lhs_params = self.process_lhs(compiler, connection)
         rhs, rhs_params = self.process_rhs(compiler, connection)
-        return f"EXISTS (SELECT 1 FROM json_each({lhs}) AS j WHERE j.value = {rhs})", [
+        return f"EXISTS (SELECT 1 FROM json_each({lhs}) AS j WHERE j.value = {rhs})", [  # noqa: S608
             *lhs_params,
             *rhs_params,
         ]

@@ -226,7 +226,7 @@ class Task(Record):
     stage = models.CharField(max_length=20, choices=TaskStage.choices, default=TaskStage.BACKLOG)
     rank = models.CharField(max_length=60, blank=True, default="")
     priority = models.CharField(max_length=10, choices=Priority.choices, default=Priority.NONE)
-    assignees = SetField(help_text="Ids of members")
+    assignees = SetField(of="member", help_text="Ids of members")
     reporter = refers_to("workspace.Member")
     start_on = models.DateField(null=True, blank=True)
     due_on = models.DateField(null=True, blank=True)
@@ -270,7 +270,7 @@ class Event(Record):
     location = models.CharField(max_length=300, blank=True, default="")
     url = models.CharField(max_length=1000, blank=True, default="")
     organiser = refers_to("workspace.Member")
-    attendees = SetField(help_text="Ids of members")
+    attendees = SetField(of="member", help_text="Ids of members")
 
 
 class WaitlistEntry(Record):
