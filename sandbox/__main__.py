@@ -14,12 +14,8 @@ from .testing import _QuietHandler
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox", description="Stand-ins of the vendors' APIs."
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (loopback by default)"
-    )
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Stand-ins of the vendors' APIs.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (loopback by default)")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument(
         "--data",

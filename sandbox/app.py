@@ -34,15 +34,10 @@ def vendor_classes() -> list[type[Vendor]]:
 class Sandbox:
     """All stand-ins behind one port. A WSGI application, and the handle that tests use in the same process."""
 
-    def __init__(
-        self, folder: Path | None = None, *, clock: Callable[[], datetime] | None = None
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, clock: Callable[[], datetime] | None = None) -> None:
         self.store = Store(folder)
         self.sender = Sender()
-        self.vendors = {
-            vendor.slug: vendor(self.store, self.sender, clock)
-            for vendor in vendor_classes()
-        }
+        self.vendors = {vendor.slug: vendor(self.store, self.sender, clock) for vendor in vendor_classes()}
 
     def vendor(self, slug: str) -> Vendor:
         return self.vendors[slug]
@@ -51,9 +46,7 @@ class Sandbox:
         self.sender.close()
         self.store.close()
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = MAX_BODY
         response = self.dispatch(request)
@@ -67,9 +60,7 @@ class Sandbox:
             return control.serve(request, self, rest)
         vendor = self.vendors.get(first)
         if vendor is None:
-            return Response(
-                "No such stand-in.\n", status=404, content_type="text/plain"
-            )
+            return Response("No such stand-in.\n", status=404, content_type="text/plain")
         if rest == "ui" or rest.startswith("ui/"):
             return pages.serve(request, vendor, rest[2:].strip("/"))
         return vendor.serve(request, f"/{rest}")

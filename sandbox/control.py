@@ -55,16 +55,9 @@ def _act(vendor: Vendor, method: str, action: str, body: dict[str, Any]) -> Resp
             vendor.requests.clear()
             return _json([])
         case "GET", "deliveries":
-            return _json(
-                [
-                    delivery.as_dict()
-                    for delivery in vendor.sender.deliveries(vendor.slug)
-                ]
-            )
+            return _json([delivery.as_dict() for delivery in vendor.sender.deliveries(vendor.slug)])
         case "POST", "flush":
-            return _json(
-                {"flushed": vendor.sender.flush(float(body.get("seconds", 10)))}
-            )
+            return _json({"flushed": vendor.sender.flush(float(body.get("seconds", 10)))})
         case "POST", "edit":
             with vendor.world.lock:
                 made = vendor.edit(
@@ -76,9 +69,7 @@ def _act(vendor: Vendor, method: str, action: str, body: dict[str, Any]) -> Resp
             return _json({"id": made})
         case "POST", "remove":
             with vendor.world.lock:
-                vendor.remove(
-                    body["kind"], str(body["id"]), actor=body.get("actor", "")
-                )
+                vendor.remove(body["kind"], str(body["id"]), actor=body.get("actor", ""))
             return _json({"removed": body["id"]})
         case "GET", _ if action.startswith("world/"):
             return _json(vendor.world.all(action.removeprefix("world/")))
@@ -86,6 +77,4 @@ def _act(vendor: Vendor, method: str, action: str, body: dict[str, Any]) -> Resp
 
 
 def _json(value: Any, status: int = 200) -> Response:
-    return Response(
-        orjson.dumps(value, default=str), status=status, content_type="application/json"
-    )
+    return Response(orjson.dumps(value, default=str), status=status, content_type="application/json")

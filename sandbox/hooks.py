@@ -32,11 +32,7 @@ class Delivery:
 
     @property
     def has_arrived(self) -> bool:
-        return (
-            bool(self.statuses)
-            and self.statuses[-1] is not None
-            and 200 <= self.statuses[-1] < 300
-        )
+        return bool(self.statuses) and self.statuses[-1] is not None and 200 <= self.statuses[-1] < 300
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -60,9 +56,7 @@ class Sender:
         self._busy = 0
         self._is_closed = False
         self.log: list[Delivery] = []
-        self._thread = threading.Thread(
-            target=self._run, name="sandbox-webhooks", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="sandbox-webhooks", daemon=True)
         self._thread.start()
 
     def send(self, delivery: Delivery, *, delay_seconds: float = 0) -> None:
@@ -78,9 +72,7 @@ class Sender:
     def flush(self, timeout_seconds: float = 10.0) -> bool:
         """Waits until nothing is due now or being sent; False if that took too long. Later retries do not count."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._busy and not self._is_due(), timeout_seconds
-            )
+            return self._changed.wait_for(lambda: not self._busy and not self._is_due(), timeout_seconds)
 
     def deliveries(self, vendor: str) -> list[Delivery]:
         return [delivery for delivery in self.log if delivery.vendor == vendor]
@@ -136,11 +128,7 @@ class Sender:
         except requests.RequestException:
             status = None
         delivery.statuses.append(status)
-        if (
-            not delivery.has_arrived
-            and status != 410
-            and delivery.attempt < len(delivery.retry_delays)
-        ):
+        if not delivery.has_arrived and status != 410 and delivery.attempt < len(delivery.retry_delays):
             delay = delivery.retry_delays[delivery.attempt]
             delivery.attempt += 1
             self.send(delivery, delay_seconds=delay)

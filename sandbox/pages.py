@@ -33,9 +33,7 @@ button.danger{background:#ae2e24}.note{background:#fffae6;border-left:4px solid 
 """
 
 
-def layout(
-    title: str, body: str, *, brand: str = "#334155", header: str = ""
-) -> Response:
+def layout(title: str, body: str, *, brand: str = "#334155", header: str = "") -> Response:
     """A whole page. ``title`` is escaped; ``body`` and ``header`` are HTML already."""
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -80,9 +78,7 @@ def serve(request: Request, vendor: Vendor, path: str) -> Response:
                 if request.form.get("_action") == "delete" and document is not None:
                     vendor.remove(kind, id)
                 else:
-                    vendor.edit(
-                        kind, None if document is None else id, _values(sheet, request)
-                    )
+                    vendor.edit(kind, None if document is None else id, _values(sheet, request))
             return redirect(f"/{vendor.slug}/ui/{kind}")
         except Refusal as refusal:
             note = f'<p class="note" role="alert">{escape(refusal.message)}</p>'
@@ -94,9 +90,7 @@ def _is_same_site(request: Request) -> bool:
     return origin is None or origin == request.host_url.rstrip("/")
 
 
-def _page(
-    vendor: Vendor, sheets: Mapping[str, Sheet], kind: str, title: str, body: str
-) -> Response:
+def _page(vendor: Vendor, sheets: Mapping[str, Sheet], kind: str, title: str, body: str) -> Response:
     links = "".join(
         f'<a href="/{escape(vendor.slug)}/ui/{escape(name)}"{" aria-current=page" if name == kind else ""}>{escape(sheet.label)}</a>'
         for name, sheet in sheets.items()
@@ -133,22 +127,14 @@ def _shown(document: Mapping[str, Any], one: SheetField) -> str:
 def _form(sheet: Sheet, document: Mapping[str, Any] | None) -> str:
     inputs = "".join(_input(one, document or {}) for one in sheet.fields)
     delete = (
-        '<button class="danger" name="_action" value="delete">Delete</button>'
-        if document is not None
-        else ""
+        '<button class="danger" name="_action" value="delete">Delete</button>' if document is not None else ""
     )
     return f'<h1>{escape(sheet.label)}</h1><form class="card" method="post">{inputs}<div class="bar"><button name="_action" value="save">Save</button>{delete}</div></form>'
 
 
 def _input(one: SheetField, document: Mapping[str, Any]) -> str:
     value = read_path(document, one.name, None)
-    text = (
-        _shown(document, one)
-        if one.input in ("tags", "show")
-        else ""
-        if value is None
-        else str(value)
-    )
+    text = _shown(document, one) if one.input in ("tags", "show") else "" if value is None else str(value)
     name = escape(one.name)
     label = f'<label for="f-{name}">{escape(one.label)}</label>'
     match one.input:
@@ -179,18 +165,12 @@ def _values(sheet: Sheet, request: Request) -> dict[str, Any]:
             case "show":
                 continue
             case "tags":
-                values[one.name] = [
-                    part.strip() for part in text.split(",") if part.strip()
-                ]
+                values[one.name] = [part.strip() for part in text.split(",") if part.strip()]
             case "check":
                 values[one.name] = one.name in request.form
             case "number":
                 values[one.name] = (
-                    float(text)
-                    if "." in text
-                    else int(text)
-                    if text.lstrip("-").isdigit()
-                    else None
+                    float(text) if "." in text else int(text) if text.lstrip("-").isdigit() else None
                 )
             case "date":
                 values[one.name] = text or None

@@ -51,9 +51,7 @@ class Store:
             )
             return list(rows)
 
-    def save(
-        self, world: str, kind: str, id: str, place: int, body: bytes | None
-    ) -> None:
+    def save(self, world: str, kind: str, id: str, place: int, body: bytes | None) -> None:
         if self._database is None:
             return
         with self._lock:
@@ -108,9 +106,7 @@ class World:
         with self.lock:
             self._kinds.setdefault(kind, {})[str(id)] = copy.deepcopy(document)
             place = self._places.setdefault((kind, str(id)), len(self._places))
-            self._store.save(
-                self.name, kind, str(id), place, orjson.dumps(document, default=str)
-            )
+            self._store.save(self.name, kind, str(id), place, orjson.dumps(document, default=str))
         return document
 
     def drop(self, kind: str, id: str | int) -> bool:

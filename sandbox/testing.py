@@ -58,9 +58,7 @@ def running_sandbox(
 ) -> Iterator[RunningSandbox]:
     """Starts the server on a free port of 127.0.0.1 and stops it at the end. State is in memory without ``folder``."""
     sandbox = Sandbox(folder, clock=clock)
-    server = make_server(
-        "127.0.0.1", port, sandbox, threaded=True, request_handler=_QuietHandler
-    )
+    server = make_server("127.0.0.1", port, sandbox, threaded=True, request_handler=_QuietHandler)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(
         target=server.serve_forever,

@@ -71,9 +71,7 @@ class ContractFixture:
     parents: Mapping[str, str] = field(default_factory=dict)
     webhook_secret: str = "contract-webhook-secret"
     slug: str = ""  # the connector's slug, if it differs from the stand-in's
-    kinds: Mapping[str, str] = field(
-        default_factory=dict
-    )  # resource → kind in the world
+    kinds: Mapping[str, str] = field(default_factory=dict)  # resource → kind in the world
 
 
 class Vendor:
@@ -118,17 +116,13 @@ class Vendor:
         return {}
 
     def too_many(self, call: Call, *, retry_after: int) -> Refusal:
-        return Refusal(
-            429, "Too many requests", headers={"Retry-After": str(retry_after)}
-        )
+        return Refusal(429, "Too many requests", headers={"Retry-After": str(retry_after)})
 
     def sheets(self) -> tuple[Sheet, ...]:
         """Kinds that the hand-editing page shows."""
         return ()
 
-    def edit(
-        self, kind: str, id: str | None, values: Mapping[str, Any], *, actor: str = ""
-    ) -> str:
+    def edit(self, kind: str, id: str | None, values: Mapping[str, Any], *, actor: str = "") -> str:
         """A person of the vendor's side makes (id None) or changes a record; webhooks included. Answers the id."""
         raise NotImplementedError
 
@@ -144,9 +138,7 @@ class Vendor:
         """Who is told of the event: documents with at least ``url``."""
         return []
 
-    def sign(
-        self, subscription: Mapping[str, Any], body: bytes, *, event: str
-    ) -> dict[str, str]:
+    def sign(self, subscription: Mapping[str, Any], body: bytes, *, event: str) -> dict[str, str]:
         """Headers of a webhook, the signature included."""
         return {}
 
@@ -157,11 +149,7 @@ class Vendor:
         return moment + timedelta(seconds=self.trouble.knobs.clock_offset_seconds)
 
     def stamp(self, *, ms: bool = False) -> str:
-        return (
-            self.now()
-            .isoformat(timespec="milliseconds" if ms else "seconds")
-            .replace("+00:00", "Z")
-        )
+        return self.now().isoformat(timespec="milliseconds" if ms else "seconds").replace("+00:00", "Z")
 
     def visible(self, documents: Iterable[Document], changed_at: str) -> list[Document]:
         """For lists: leaves out what changed within the lag that a test asked for."""
@@ -169,15 +157,9 @@ class Vendor:
         if not lag:
             return list(documents)
         edge = self.now() - timedelta(seconds=lag)
-        return [
-            one
-            for one in documents
-            if datetime.fromisoformat(str(one[changed_at])) <= edge
-        ]
+        return [one for one in documents if datetime.fromisoformat(str(one[changed_at])) <= edge]
 
-    def emit(
-        self, event: str, payload: Any, *, content_type: str = "application/json"
-    ) -> None:
+    def emit(self, event: str, payload: Any, *, content_type: str = "application/json") -> None:
         """Queues the webhook for every subscription of the event."""
         if not self.trouble.knobs.webhooks_on:
             return
@@ -237,9 +219,7 @@ class Vendor:
             remaining = self._count_request(call)
             call.reply_headers |= self.headers(call, remaining=remaining)
             if remaining < 0:
-                raise self.too_many(
-                    call, retry_after=60 - int(call.now.timestamp()) % 60
-                )
+                raise self.too_many(call, retry_after=60 - int(call.now.timestamp()) % 60)
             endpoint, values = self._match(call)
             with self.world.lock:
                 answer = endpoint(call, **values)
@@ -281,9 +261,7 @@ class Vendor:
                     )
         for name in spec.required:
             if name not in call.query:
-                raise Refusal(
-                    422, f"{name} is required", code="missing_parameter", field=name
-                )
+                raise Refusal(422, f"{name} is required", code="missing_parameter", field=name)
 
     def _count_request(self, call: Call) -> int:
         """Requests left in this minute; negative when refused. Without a limit always 1000."""
@@ -301,9 +279,7 @@ class Vendor:
         match fault.kind:
             case "html":
                 page = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"
-                return self._response(
-                    call, Reply(page, 200, {"Content-Type": "text/html"}), logged
-                )
+                return self._response(call, Reply(page, 200, {"Content-Type": "text/html"}), logged)
             case "empty":
                 return self._response(call, Reply(None, 200), logged)
             case "hang_up" | "stall":
@@ -317,9 +293,7 @@ class Vendor:
             if fault.body is not None
             else self.refuse(Refusal(fault.status, "Something went wrong"))
         )
-        return self._response(
-            call, Reply(body, fault.status, dict(fault.headers)), logged
-        )
+        return self._response(call, Reply(body, fault.status, dict(fault.headers)), logged)
 
     def _response(self, call: Call, reply: Reply, logged: Logged) -> Response:
         headers = {
@@ -356,9 +330,7 @@ class Vendor:
         rules = []
         for name in dir(type(self)):
             for spec in getattr(getattr(type(self), name), "sandbox_routes", ()):
-                rules.append(
-                    Rule(spec.path, methods=[spec.method], endpoint=(name, spec))
-                )
+                rules.append(Rule(spec.path, methods=[spec.method], endpoint=(name, spec)))
         return Map(rules, strict_slashes=False, redirect_defaults=False)
 
 

@@ -41,11 +41,7 @@ def route(
 
     ``query`` and ``required`` are space-separated names; ``query=None`` allows any.
     """
-    allowed = (
-        None
-        if query is None
-        else frozenset(query.split()) | frozenset(required.split())
-    )
+    allowed = None if query is None else frozenset(query.split()) | frozenset(required.split())
 
     def mark(handler: Handler) -> Handler:
         routes = getattr(handler, "sandbox_routes", ())
@@ -89,16 +85,12 @@ class Refusal(Exception):
 class Call:
     """One request, as a handler sees it."""
 
-    def __init__(
-        self, request: Request, vendor: Vendor, path: str, now: datetime
-    ) -> None:
+    def __init__(self, request: Request, vendor: Vendor, path: str, now: datetime) -> None:
         self.request = request
         self.vendor = vendor
         self.method = request.method
         self.path = path
-        self.query: dict[str, str] = {
-            name: values[-1] for name, values in request.args.lists()
-        }
+        self.query: dict[str, str] = {name: values[-1] for name, values in request.args.lists()}
         self.query_lists: dict[str, list[str]] = dict(request.args.lists())
         self.headers = request.headers
         self.now = now
@@ -123,9 +115,7 @@ class Call:
     def form(self) -> dict[str, str]:
         return {name: values[-1] for name, values in self.request.form.lists()}
 
-    def object(
-        self, *, allowed: str | None = None, required: str = ""
-    ) -> dict[str, Any]:
+    def object(self, *, allowed: str | None = None, required: str = "") -> dict[str, Any]:
         """The body as a JSON object; unknown and missing members are refused (422, naming the field)."""
         body = self.json
         if not isinstance(body, dict):
@@ -140,9 +130,7 @@ class Call:
                 )
         for name in required.split():
             if body.get(name) in (None, ""):
-                raise Refusal(
-                    422, f"{name} is required", code="missing_field", field=name
-                )
+                raise Refusal(422, f"{name} is required", code="missing_field", field=name)
         return body
 
     def number(
@@ -175,9 +163,7 @@ class Call:
     def choice(self, name: str, default: str, choices: str) -> str:
         value = self.query.get(name, default)
         if value not in choices.split():
-            raise Refusal(
-                422, f"{name} must be one of {choices}", code="invalid", field=name
-            )
+            raise Refusal(422, f"{name} must be one of {choices}", code="invalid", field=name)
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -185,9 +171,7 @@ class Call:
         if value is None:
             return default
         if value not in ("true", "false"):
-            raise Refusal(
-                422, f"{name} must be true or false", code="invalid", field=name
-            )
+            raise Refusal(422, f"{name} must be true or false", code="invalid", field=name)
         return value == "true"
 
     def moment(self, name: str) -> datetime | None:
@@ -200,16 +184,12 @@ class Call:
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            raise Refusal(
-                422, f"{name} must be an ISO 8601 instant", code="invalid", field=name
-            )
+            raise Refusal(422, f"{name} must be an ISO 8601 instant", code="invalid", field=name)
         return moment
 
     def address(self, path: str | None = None, **query: Any) -> str:
         """A full address of this stand-in, as its answers carry them."""
         base = (
-            self.request.host_url.rstrip("/")
-            + f"/{self.vendor.slug}"
-            + (self.path if path is None else path)
+            self.request.host_url.rstrip("/") + f"/{self.vendor.slug}" + (self.path if path is None else path)
         )
         return f"{base}?{urlencode(query)}" if query else base

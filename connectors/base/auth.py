@@ -116,8 +116,12 @@ class OAuth2(NoAuth):
     the second of two workers finds the first one's token and does not spend the rotated refresh token again.
     """
 
-    def __init__(self, settings: OAuth2Settings, secrets: Mapping[str, Any]) -> None:
+    def __init__(
+        self, settings: OAuth2Settings, secrets: Mapping[str, Any], *, names: Mapping[str, str] | None = None
+    ) -> None:
+        """``names`` says under which other names client_id, client_secret and refresh_token are stored."""
         self._settings = settings
+        self._names = names or {}
         self._secrets = dict(secrets)
         self._lock = threading.Lock()
 
@@ -159,18 +163,18 @@ class OAuth2(NoAuth):
         else:
             body |= {
                 "grant_type": "refresh_token",
-                "refresh_token": _clean(secrets.get("refresh_token"), "refresh token"),
+                "refresh_token": _clean(self._stored(secrets, "refresh_token"), "refresh token"),
             }
         if options.scopes:
             body["scope"] = " ".join(options.scopes)
         headers: dict[str, str] = {}
         if options.client_auth == "basic":
-            pair = f"{secrets.get('client_id', '')}:{secrets.get('client_secret', '')}".encode()
+            pair = f"{self._stored(secrets, 'client_id')}:{self._stored(secrets, 'client_secret')}".encode()
             headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
         else:
-            body["client_id"] = _clean(secrets.get("client_id"), "client id")
-            if secrets.get("client_secret"):
-                body["client_secret"] = str(secrets["client_secret"])
+            body["client_id"] = _clean(self._stored(secrets, "client_id"), "client id")
+            if self._stored(secrets, "client_secret"):
+                body["client_secret"] = str(self._stored(secrets, "client_secret"))
         answer = session.fetch_token(options.token_url, body, headers, as_json=options.body_format == "json")
         token = read_path(answer, options.access_token_path, None)
         if not token:
@@ -186,7 +190,10 @@ class OAuth2(NoAuth):
             "expires_at": (now + timedelta(seconds=lifetime)).isoformat(),
         }
         rotated = read_path(answer, options.refresh_token_path, None)
-        return {**fresh, "refresh_token": rotated} if rotated else fresh
+        return {**fresh, self._names.get("refresh_token", "refresh_token"): rotated} if rotated else fresh
+
+    def _stored(self, secrets: Mapping[str, Any], name: str) -> Any:
+        return secrets.get(self._names.get(name, name), "")
 
 
 class SessionLogin(NoAuth):

@@ -88,7 +88,9 @@ class ApiSession:
         self.options = options or SessionOptions()
         self.clock_offset = timedelta(0)
         self._auth = auth
-        self._budgets = {budget.quota_class: budget for budget in self.options.budgets}
+        self._budgets: dict[str, list[RateBudget]] = {}
+        for budget in self.options.budgets:
+            self._budgets.setdefault(budget.quota_class, []).append(budget)
         self._guard = UrlGuard(
             self.base_url,
             allow_private=environment.allow_private_network,
@@ -196,8 +198,7 @@ class ApiSession:
         expect_json: bool,
         follow: bool,
     ) -> tuple[Answer, None] | tuple[None, SyncError]:
-        budget = self._budgets.get(quota_class) or self._budgets.get("default")
-        if budget is not None:
+        for budget in self._budgets.get(quota_class) or self._budgets.get("default", ()):
             self.environment.gate.acquire(quota_class, budget, cost=cost)
         outgoing = call.outgoing(self._common_headers())
         self._auth.apply(outgoing, self)
