@@ -14,6 +14,10 @@ import tempfile
 _folder = tempfile.mkdtemp(prefix="lockstep-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
+if os.environ.get("REDIS_URL", "").startswith("redis://"):
+    # Each process of a parallel run has four logical databases of its own.
+    _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{4 * (_worker % 4)}"
 _url = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_folder}/main.sqlite3"
 os.environ |= {
     "LOCKSTEP_DATA_DIR": _folder,
