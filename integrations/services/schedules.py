@@ -1,0 +1,158 @@
+"""Beat entries: exactly one per integration, kept right on every change (B5), and the standing ones (H2)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery.schedules import ParseException, crontab
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from integrations.models import Integration, IntegrationStatus, SyncFrequency
+
+TASK = "sync.start_scheduled"
+
+CRONTABS = {
+    SyncFrequency.EVERY_15MIN: "*/15 * * * *",
+    SyncFrequency.HOURLY: "0 * * * *",
+    SyncFrequency.DAILY: "0 2 * * *",
+    SyncFrequency.WEEKLY: "0 2 * * 1",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A maintenance entry; people may edit it in the admin, so it is only made where it is missing."""
+
+    name: str
+    task: str
+    crontab: str = ""
+    every_seconds: int = 0
+    description: str = ""
+
+
+STANDING = (
+    Standing(
+        "Hand out due work", "sync.dispatch", every_seconds=1, description="Retries, marks and lost wake-ups."
+    ),
+    Standing(
+        "Retry sweep", "sync.retry_sweep", "*/15 * * * *", description="The net beneath the dispatcher."
+    ),
+    Standing("Health check", "sync.health_check", "*/5 * * * *"),
+    Standing(
+        "Log clean-up",
+        "sync.clean_logs",
+        "0 3 * * 0",
+        description="Logs, deliveries and events past their time.",
+    ),
+    Standing(
+        "Drift sweep", "sync.drift_sweep", "30 3 * * *", description="Looks for differences nobody made."
+    ),
+)
+
+
+def schedule_name(integration: Integration) -> str:
+    return f"integration:{integration.id}"
+
+
+def is_scheduled(integration: Integration) -> bool:
+    """Whether beat starts runs of this integration in its present state."""
+    return (
+        integration.deleted_at is None
+        and integration.auto_sync
+        and integration.sync_frequency != SyncFrequency.MANUAL
+        and integration.status in (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED)
+    )
+
+
+def schedule_apply(integration: Integration) -> PeriodicTask | None:
+    """Make the beat entry say what the integration's settings say; None if there is none to be.
+
+    Paused and failed ones keep a disabled entry, so that their schedule is still to be seen.
+    """
+    name = schedule_name(integration)
+    if integration.deleted_at is not None or integration.sync_frequency == SyncFrequency.MANUAL:
+        PeriodicTask.objects.filter(name=name).delete()
+        return None
+    entry = PeriodicTask.objects.filter(name=name).first() or PeriodicTask(name=name)
+    wanted = {
+        **_timing(integration),
+        "task": TASK,
+        "kwargs": json.dumps({"integration_id": str(integration.id)}),
+        "enabled": is_scheduled(integration),
+        "description": f"{integration.name} ({integration.get_sync_frequency_display()})"[:200],
+        "expire_seconds": 600,  # after a longer outage one start is enough
+    }
+    if entry.pk is None or any(getattr(entry, field) != value for field, value in wanted.items()):
+        for field, value in wanted.items():
+            setattr(entry, field, value)
+        entry.save()
+    return entry
+
+
+def schedule_remove(integration: Integration) -> None:
+    PeriodicTask.objects.filter(name=schedule_name(integration)).delete()
+
+
+def maintenance_schedules_ensure() -> None:
+    """Create the standing entries that are missing; those that exist are left as people set them."""
+    existing = set(
+        PeriodicTask.objects.filter(name__in=[row.name for row in STANDING]).values_list("name", flat=True)
+    )
+    for row in STANDING:
+        if row.name in existing:
+            continue
+        timing: dict[str, Any] = (
+            {"crontab": _crontab_row(row.crontab, "UTC")}
+            if row.crontab
+            else {"interval": _interval_row(row.every_seconds)}
+        )
+        PeriodicTask.objects.create(
+            name=row.name,
+            task=row.task,
+            description=row.description,
+            expire_seconds=max(5, row.every_seconds * 5) if row.every_seconds else 3600,
+            **timing,
+        )
+
+
+def crontab_problem(text: str) -> str | None:
+    """Why this is no crontab of five fields; None if it is one."""
+    parts = text.split()
+    if len(parts) != 5:
+        return "Write five fields: minute, hour, day of month, month, day of week, for example “0 6 * * 1-5”."
+    minute, hour, day, month, weekday = parts
+    try:
+        crontab(minute=minute, hour=hour, day_of_month=day, month_of_year=month, day_of_week=weekday)
+    except (ParseException, ValueError, KeyError) as error:
+        return f"This is no crontab: {error}. For example “0 6 * * 1-5” for 6:00 on working days."
+    return None
+
+
+def _timing(integration: Integration) -> dict[str, Any]:
+    frequency = SyncFrequency(integration.sync_frequency)
+    text = CRONTABS.get(frequency) or (integration.crontab if frequency is SyncFrequency.CUSTOM else "")
+    if text:
+        return {"crontab": _crontab_row(text, integration.tenant.time_zone), "interval": None}
+    return {"crontab": None, "interval": _interval_row(integration.sync_interval_seconds)}
+
+
+def _crontab_row(text: str, zone: str) -> CrontabSchedule:
+    """Times of day are the tenant's: 02:00 is its night."""
+    minute, hour, day, month, weekday = text.split()
+    values = {
+        "minute": minute,
+        "hour": hour,
+        "day_of_month": day,
+        "month_of_year": month,
+        "day_of_week": weekday,
+        "timezone": ZoneInfo(zone),
+    }
+    return CrontabSchedule.objects.filter(**values).first() or CrontabSchedule.objects.create(**values)
+
+
+def _interval_row(seconds: int) -> IntervalSchedule:
+    values = {"every": seconds, "period": IntervalSchedule.SECONDS}
+    return IntervalSchedule.objects.filter(**values).first() or IntervalSchedule.objects.create(**values)
