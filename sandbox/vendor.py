@@ -92,9 +92,9 @@ class Vendor:
         self.sender = sender
         self.trouble = Trouble()
         self.requests: list[Logged] = []
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._window: tuple[int, int] = (0, 0)
-        self._routes = self._make_routes()
+        self.__clock = clock or (lambda: datetime.now(UTC))
+        self.__window: tuple[int, int] = (0, 0)
+        self.__routes = self.__make_routes()
         if self.world.is_empty:
             self.seed()
 
@@ -145,7 +145,7 @@ class Vendor:
     # --- for handlers ----------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        moment: datetime = self._clock()
+        moment: datetime = self.__clock()
         return moment + timedelta(seconds=self.trouble.knobs.clock_offset_seconds)
 
     def stamp(self, *, ms: bool = False) -> str:
@@ -189,7 +189,7 @@ class Vendor:
             self.trouble.clear()
             self.requests.clear()
             self.sender.forget(self.slug)
-            self._window = (0, 0)
+            self.__window = (0, 0)
             self.seed()
 
     def fail(self, kind: str = "status", **options: Any) -> None:
@@ -203,24 +203,24 @@ class Vendor:
 
     def serve(self, request: Request, path: str) -> Response:
         call = Call(request, self, path, self.now())
-        logged = self._log(call)
+        logged = self.__log(call)
         if self.trouble.knobs.latency_ms:
             time.sleep(self.trouble.knobs.latency_ms / 1000)
         fault = self.trouble.take(request.method, path)
         if fault is not None and fault.when == "before":
-            return self._misbehave(call, fault, logged)
-        reply = self._answer(call)
+            return self.__misbehave(call, fault, logged)
+        reply = self.__answer(call)
         if fault is not None:
-            return self._misbehave(call, fault, logged)
-        return self._response(call, reply, logged)
+            return self.__misbehave(call, fault, logged)
+        return self.__response(call, reply, logged)
 
-    def _answer(self, call: Call) -> Reply:
+    def __answer(self, call: Call) -> Reply:
         try:
-            remaining = self._count_request(call)
+            remaining = self.__count_request(call)
             call.reply_headers |= self.headers(call, remaining=remaining)
             if remaining < 0:
                 raise self.too_many(call, retry_after=60 - int(call.now.timestamp()) % 60)
-            endpoint, values = self._match(call)
+            endpoint, values = self.__match(call)
             with self.world.lock:
                 answer = endpoint(call, **values)
         except Refusal as refusal:
@@ -228,8 +228,8 @@ class Vendor:
             return Reply(body, refusal.status, refusal.headers)
         return answer if isinstance(answer, Reply) else Reply(answer)
 
-    def _match(self, call: Call) -> tuple[Any, dict[str, Any]]:
-        adapter = self._routes.bind("sandbox", path_info=call.path)
+    def __match(self, call: Call) -> tuple[Any, dict[str, Any]]:
+        adapter = self.__routes.bind("sandbox", path_info=call.path)
         try:
             (handler_name, spec), values = adapter.match(method=call.method)
         except MethodNotAllowed:
@@ -263,25 +263,25 @@ class Vendor:
             if name not in call.query:
                 raise Refusal(422, f"{name} is required", code="missing_parameter", field=name)
 
-    def _count_request(self, call: Call) -> int:
+    def __count_request(self, call: Call) -> int:
         """Requests left in this minute; negative when refused. Without a limit always 1000."""
         limit = self.trouble.knobs.limit_per_minute or self.limit_per_minute
         if not limit:
             return 1000
         minute = int(call.now.timestamp()) // 60
         with self.world.lock:
-            started, used = self._window
+            started, used = self.__window
             used = used + 1 if started == minute else 1
-            self._window = (minute, used)
+            self.__window = (minute, used)
         return limit - used
 
-    def _misbehave(self, call: Call, fault: Fault, logged: Logged) -> Response:
+    def __misbehave(self, call: Call, fault: Fault, logged: Logged) -> Response:
         match fault.kind:
             case "html":
                 page = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"
-                return self._response(call, Reply(page, 200, {"Content-Type": "text/html"}), logged)
+                return self.__response(call, Reply(page, 200, {"Content-Type": "text/html"}), logged)
             case "empty":
-                return self._response(call, Reply(None, 200), logged)
+                return self.__response(call, Reply(None, 200), logged)
             case "hang_up" | "stall":
                 if fault.seconds:
                     time.sleep(fault.seconds)
@@ -293,9 +293,9 @@ class Vendor:
             if fault.body is not None
             else self.refuse(Refusal(fault.status, "Something went wrong"))
         )
-        return self._response(call, Reply(body, fault.status, dict(fault.headers)), logged)
+        return self.__response(call, Reply(body, fault.status, dict(fault.headers)), logged)
 
-    def _response(self, call: Call, reply: Reply, logged: Logged) -> Response:
+    def __response(self, call: Call, reply: Reply, logged: Logged) -> Response:
         headers = {
             "Date": format_datetime(self.now(), usegmt=True),
             **call.reply_headers,
@@ -316,7 +316,7 @@ class Vendor:
         )
         return Response(content, status=reply.status, headers=headers)
 
-    def _log(self, call: Call) -> Logged:
+    def __log(self, call: Call) -> Logged:
         try:
             body = orjson.loads(call.raw) if call.raw else None
         except orjson.JSONDecodeError:
@@ -326,7 +326,7 @@ class Vendor:
         self.requests = [*self.requests[-MAX_LOGGED_REQUESTS:], logged]
         return logged
 
-    def _make_routes(self) -> Map:
+    def __make_routes(self) -> Map:
         rules = []
         for name in dir(type(self)):
             for spec in getattr(getattr(type(self), name), "sandbox_routes", ()):
