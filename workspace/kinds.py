@@ -6,6 +6,7 @@ Everything is compiled once per record type: importing 100,000 records must not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
+from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 from django.db import models
 
 from reconcile import kinds
@@ -42,7 +43,11 @@ _INTEGER_RANGE = {
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field: ``to_canonical`` and ``check`` refuse with ValueProblem, in words for a person."""
+    """One field: ``to_canonical`` and ``check`` refuse with ValueProblem, in words for a person.
+
+    ``is_sound`` is a quick look that may say True only of a value that is canonical already and fits.
+    ``to_row`` gives what ``workspace.bulk`` takes, ``to_column`` what a model instance holds.
+    """
 
     name: str
     attname: str
@@ -55,7 +60,19 @@ class FieldSpec:
     from_column: Callable[[Any], Any]
     to_canonical: Callable[[Any], Any]
     to_column: Callable[[Any], Any]
+    to_row: Callable[[Any], Any]
     check: Callable[[Any], None]
+    is_sound: Callable[[Any], bool]
+
+    def accept(self, value: Any) -> Any:
+        """The value in canonical form, checked against the column. Raises ValueProblem."""
+        if self.is_sound(value):
+            return value
+        canonical = self.to_canonical(value)
+        if canonical is None and self.required:
+            raise ValueProblem("must not be empty")
+        self.check(canonical)
+        return canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +141,9 @@ def _field_spec(field: Any) -> FieldSpec:
         from_column=_FROM_COLUMN[kind],
         to_canonical=_canonicaliser(field, kind, default),
         to_column=_to_column(field, kind),
+        to_row=_TO_ROW.get(kind, _same),
         check=_checker(field, kind),
+        is_sound=_sound(field, kind),
     )
 
 
@@ -261,6 +280,15 @@ def _to_column(field: Any, kind: Kind) -> Callable[[Any], Any]:
     return partial(kinds.to_python, kind)
 
 
+#: the bulk writer reads the texts of dates, numbers and ids itself; only "empty" has two spellings
+_TO_ROW: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: lambda value: value or "",
+    Kind.RICH_TEXT: lambda value: value or "",
+    Kind.ENUM: lambda value: value or "",
+    Kind.SET: lambda value: value or [],
+}
+
+
 def _to_uuid(value: str | None) -> UUID | None:
     return None if value is None else UUID(value)
 
@@ -281,6 +309,33 @@ def _checker(field: Any, kind: Kind) -> Callable[[Any], None]:
     return lambda value: None
 
 
+def _sound(field: Any, kind: Kind) -> Callable[[Any], bool]:
+    if kind is Kind.ENUM:
+        choices = frozenset(str(value) for value, _ in field.choices)
+        return lambda value: type(value) is str and value in choices
+    if kind in (Kind.TEXT, Kind.RICH_TEXT) and not _own_validators(field):
+        limit = field.max_length or 10**9
+        plain = _NO_MARK if kind is Kind.TEXT else _NO_TRAILING_BLANK
+        return lambda value: (
+            type(value) is str and 0 < len(value) <= limit and value.isascii() and plain(value) is None
+        )
+    return lambda value: False
+
+
+#: found in a text that is not canonical, or might not be
+_NO_MARK = re.compile(r"[\r\0]").search
+_NO_TRAILING_BLANK = re.compile(r"[\r\0]|[^\S\n]\n|\s\Z").search
+
+
+def _own_validators(field: Any) -> list[Callable[[Any], None]]:
+    """Those that say more than the length and the NUL character, which are checked anyway."""
+    return [
+        rule
+        for rule in field.validators
+        if not isinstance(rule, MaxLengthValidator | ProhibitNullCharactersValidator)
+    ]
+
+
 def _choice_check(field: Any) -> Callable[[Any], None]:
     choices = [str(value) for value, _ in field.choices]
 
@@ -292,9 +347,7 @@ def _choice_check(field: Any) -> Callable[[Any], None]:
 
 
 def _text_check(field: Any) -> Callable[[Any], None]:
-    limit = field.max_length
-    validators = [rule for rule in field.validators if not isinstance(rule, MaxLengthValidator)]
-    validators = [rule for rule in validators if type(rule).__name__ != "ProhibitNullCharactersValidator"]
+    limit, validators = field.max_length, _own_validators(field)
 
     def check(value: str | None) -> None:
         if value is None:

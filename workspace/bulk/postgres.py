@@ -63,8 +63,8 @@ def update(
             values, params = _values(table, rows)
             source = f"({values}) AS v ({', '.join(names)})"
             cursor.execute(
-                f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where} RETURNING {found}",
-                params,  # noqa: S608
+                f"UPDATE {table.name} AS t SET {sets} FROM {source} WHERE {where} RETURNING {found}",  # noqa: S608
+                params,
             )
             return list(cursor.fetchall())
         with _Staged(cursor, table, rows) as staged:

@@ -66,16 +66,16 @@ def draft(spec: RecordSpec, write: RecordWrite, now: datetime) -> Draft:
 
 
 def _take(made: Draft, field: FieldSpec, value: Any) -> None:
-    canonical = field.to_canonical(value)
     if made.state is None:
-        if canonical is None or canonical == []:
+        if value is None or value == "":
             return  # the column's default; a required one is missed below
-    elif canonical == made.old(field.name):
+        canonical = field.accept(value)
+        if canonical is not None and canonical != []:
+            made.changed[field.name] = canonical
         return
-    if canonical is None and field.required:
-        raise ValueProblem("must not be empty")
-    field.check(canonical)
-    made.changed[field.name] = canonical
+    old = made.old(field.name)
+    if value != old and (canonical := field.accept(value)) != old:
+        made.changed[field.name] = canonical
 
 
 def _require(spec: RecordSpec, made: Draft) -> None:

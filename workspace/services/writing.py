@@ -118,14 +118,13 @@ def _insert(spec: RecordSpec, drafts: list[Draft], tenant: Tenant, origin: Origi
     columns = ("id", "tenant_id", "created_at", "created_by_id", "external_metadata", *fixed)
     columns += tuple(attname for attname, _ in defaults)
     user_id = origin.user.pk if origin.user else None
-    positions = {field.attname: index for index, field in enumerate(spec.fields.values())}
+    positions = {name: index for index, name in enumerate(spec.fields)}
     blank = [value for _, value in defaults]
     rows = []
     for made in drafts:
         values = blank.copy()
         for name, value in made.changed.items():
-            field = spec.fields[name]
-            values[positions[field.attname]] = field.to_column(value)
+            values[positions[name]] = value  # never empty here, so its text is what the row takes
         head = (made.record_id, tenant.pk, now, user_id, made.write.external_metadata or {})
         rows.append((*head, *_fixed_values(origin, now, 1), *values))
     insert_rows(spec.model, columns, rows)
@@ -161,7 +160,7 @@ def _update(spec: RecordSpec, drafts: list[Draft], tenant: Tenant, origin: Origi
     for made in drafts:
         revision = made.state.revision if made.state else 0
         row = [made.record_id, tenant.pk, revision, *_fixed_values(origin, now, revision + 1)]
-        row += [field.to_column(made.now(field.name)) for field in fields]
+        row += [field.to_row(made.now(field.name)) for field in fields]
         row += [_metadata(made)] if with_metadata else []
         rows.append(row)
     found = _guarded(spec, columns, rows)

@@ -277,7 +277,7 @@ def test_deleting_keeps_a_tombstone_that_can_be_restored(tenant: Tenant, origin:
     gone = record_delete(tenant=tenant, record_type="task", record_id=task.id, origin=origin, now=LATER)
     assert (gone.deleted_at, gone.revision) == (LATER, 2)
     record_delete(tenant=tenant, record_type="task", record_id=task.id, origin=origin, now=LATER)
-    with pytest.raises(InvalidRecord, match="The record is deleted. Restore it first."):
+    with pytest.raises(InvalidRecord, match="The record is deleted"):
         record_update(
             tenant=tenant,
             record_type="task",
