@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class ContractFixture:
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     edits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
-    webhook_secret: str = "contract-webhook-secret"
+    webhook_secret: str = "contract-webhook-secret"  # noqa: S105
     slug: str = ""  # the connector's slug, if it differs from the stand-in's
     kinds: Mapping[str, str] = field(default_factory=dict)  # resource → kind in the world
 
@@ -239,7 +240,7 @@ class Vendor:
         if spec.auth:
             call.actor = self.authenticate(call)
         self.check_query(call, spec)
-        return getattr(self, handler_name), values
+        return getattr(self, handler_name), dict(values)
 
     def no_route(self, call: Call, status: int) -> Refusal:
         return Refusal(
@@ -338,7 +339,5 @@ def hang_up(request: Request) -> None:
     """Closes the connection so that the caller gets no answer at all."""
     connection = request.environ.get("werkzeug.socket")
     if connection is not None:
-        try:
+        with contextlib.suppress(OSError):
             connection.shutdown(2)
-        except OSError:
-            pass

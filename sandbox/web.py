@@ -44,11 +44,8 @@ def route(
     allowed = None if query is None else frozenset(query.split()) | frozenset(required.split())
 
     def mark(handler: Handler) -> Handler:
-        routes = getattr(handler, "sandbox_routes", ())
-        handler.sandbox_routes = (
-            *routes,
-            Route(method, path, allowed, auth, frozenset(required.split())),
-        )  # type: ignore[attr-defined]
+        spec = Route(method, path, allowed, auth, frozenset(required.split()))
+        setattr(handler, "sandbox_routes", (*getattr(handler, "sandbox_routes", ()), spec))  # noqa: B010
         return handler
 
     return mark

@@ -6,7 +6,7 @@ import base64
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import ConfigurationProblem
@@ -26,6 +26,9 @@ class Outgoing:
     params: list[tuple[str, str]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class NoAuth:
@@ -100,8 +103,8 @@ class OAuth2Settings:
     body_format: Literal["form", "json"] = "form"
     scopes: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
-    access_token_path: str = "access_token"
-    refresh_token_path: str = "refresh_token"
+    access_token_path: str = "access_token"  # noqa: S105
+    refresh_token_path: str = "refresh_token"  # noqa: S105
     expires_in_path: str = "expires_in"
     default_ttl_seconds: int = 3600
     refresh_margin_seconds: int = 120
@@ -209,7 +212,7 @@ class SessionLogin(NoAuth):
     ) -> None:
         self._login, self._header, self._prefix = login, header, prefix
         self._ttl = timedelta(seconds=ttl_seconds) if ttl_seconds else None
-        self._token, self._until = "", datetime.max
+        self._token, self._until = "", _NEVER
         self._lock = threading.Lock()
 
     def apply(self, outgoing: Outgoing, session: ApiSession) -> None:
@@ -217,7 +220,7 @@ class SessionLogin(NoAuth):
             now = session.environment.now()
             if not self._token or (self._ttl and now >= self._until):
                 self._token = _clean(self._login(session), "session token")
-                self._until = now + self._ttl if self._ttl else datetime.max
+                self._until = now + self._ttl if self._ttl else _NEVER
         outgoing.headers[self._header] = self._prefix + self._token
 
     def renew(self, session: ApiSession) -> bool:

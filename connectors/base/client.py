@@ -69,7 +69,7 @@ class Endpoint:
     list_params: Mapping[str, Any] = field(default_factory=dict)
     get_params: Mapping[str, Any] = field(default_factory=dict)
     write_params: Mapping[str, Any] = field(default_factory=dict)
-    pager: Pager = OnePage()
+    pager: Pager = field(default_factory=OnePage)
     since: Since | None = None
     rows_at: str = ""
     record_at: str = ""

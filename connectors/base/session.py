@@ -140,14 +140,11 @@ class ApiSession:
             *self.options.rules,
         )
         for is_second_try in (False, True):
-            answer, failure = self._attempt(
-                call, quota_class, cost, repeatable, all_rules, expect_json, follow
-            )
-            if failure is None:
-                return answer
-            is_expired = isinstance(failure, ConfigurationProblem) and failure.status == 401
-            if is_second_try or not is_expired or not self._auth.renew(self):
-                raise failure
+            try:
+                return self._attempt(call, quota_class, cost, repeatable, all_rules, expect_json, follow)
+            except ConfigurationProblem as failure:
+                if is_second_try or failure.status != 401 or not self._auth.renew(self):
+                    raise
         raise AssertionError("unreachable")
 
     def get(self, path: str, **options: Any) -> Answer:
@@ -197,8 +194,8 @@ class ApiSession:
         rules: Sequence[ErrorRule],
         expect_json: bool,
         follow: bool,
-    ) -> tuple[Answer, None] | tuple[None, SyncError]:
-        for budget in self._budgets.get(quota_class) or self._budgets.get("default", ()):
+    ) -> Answer:
+        for budget in self._budgets.get(quota_class) or self._budgets.get("default", []):
             self.environment.gate.acquire(quota_class, budget, cost=cost)
         outgoing = call.outgoing(self._common_headers())
         self._auth.apply(outgoing, self)
@@ -210,22 +207,19 @@ class ApiSession:
             Reaction.OK,
             Reaction.IGNORE,
         ):
-            return None, broken
+            raise broken
         failure = error_for(heard, rules)
         if failure is not None:
-            return None, failure
-        return (
-            Answer(
-                status=received.status,
-                headers=received.headers,
-                body=body,
-                content=received.content,
-                url=received.url,
-                server_time=parse_http_date(received.headers.get("date")),
-                duration_ms=exchange.duration_ms or 0,
-                exchange=exchange,
-            ),
-            None,
+            raise failure
+        return Answer(
+            status=received.status,
+            headers=received.headers,
+            body=body,
+            content=received.content,
+            url=received.url,
+            server_time=parse_http_date(received.headers.get("date")),
+            duration_ms=exchange.duration_ms or 0,
+            exchange=exchange,
         )
 
     def _send(

@@ -38,7 +38,7 @@ class HmacScheme:
     timestamp_format: Literal["epoch_s", "epoch_ms", "iso8601"] = "epoch_s"
     tolerance_seconds: int = 300
     id_header: str = ""
-    secret_encoding: Literal["utf8", "hex", "base64"] = "utf8"
+    secret_encoding: Literal["utf8", "hex", "base64"] = "utf8"  # noqa: S105
 
     def verify(self, request: WebhookRequest, secrets: Sequence[str]) -> None:
         """Raises ``BadSignature`` unless one of the secrets signed this request in time."""

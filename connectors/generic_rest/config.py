@@ -55,14 +55,17 @@ def _explained(error: ValidationError) -> Iterator[Problem]:
         yield from _closest(error)
         return
     where = _dotted(error.absolute_path)
+    instance: Any = error.instance
+    known_values: Any = error.validator_value
+    schema_here: Any = error.schema
     match error.validator:
         case "required":
-            for name in error.validator_value:
-                if name not in error.instance:
+            for name in known_values:
+                if name not in instance:
                     yield Problem(_join(where, name), "is missing", f"Add {name!r}.")
         case "additionalProperties":
-            known = sorted(error.schema.get("properties", {}))
-            for name in error.instance:
+            known = sorted(schema_here.get("properties", {}))
+            for name in instance:
                 if name not in known:
                     yield Problem(
                         _join(where, name), "is not known here", f"Remove it; known are {', '.join(known)}."
@@ -71,7 +74,7 @@ def _explained(error: ValidationError) -> Iterator[Problem]:
             yield Problem(
                 where,
                 f"cannot be {error.instance!r}",
-                f"Use one of {', '.join(map(str, error.validator_value))}.",
+                f"Use one of {', '.join(map(str, known_values))}.",
             )
         case "const":
             yield Problem(where, f"must be {error.validator_value!r}", f"Write {error.validator_value!r}.")
@@ -89,7 +92,8 @@ def _closest(error: ValidationError) -> Iterator[Problem]:
     """Of several alternatives only the one whose ``kind`` was meant is explained."""
     where = _dotted(error.absolute_path)
     kinds: dict[int, Any] = {}
-    for number, alternative in enumerate(error.validator_value):
+    alternatives: Any = error.validator_value
+    for number, alternative in enumerate(alternatives):
         kinds[number] = alternative.get("properties", {}).get("kind", {}).get("const")
     meant = error.instance.get("kind") if isinstance(error.instance, dict) else None
     chosen = [number for number, kind in kinds.items() if kind == meant]

@@ -48,7 +48,7 @@ def resource_of(name: str, declared: Config, config: Config) -> Resource:
     links = tuple(link_of(field) for field in fields)
     return Resource(
         name=name,
-        record_type=RECORD_TYPES.get(declared["entity"], declared["entity"]),
+        record_type=RECORD_TYPES.get(str(declared["entity"]), str(declared["entity"])),
         label=declared.get("label") or name.replace("_", " ").capitalize(),
         can=frozenset(can),
         links=links,
@@ -291,7 +291,7 @@ def options_of(config: Config) -> SessionOptions:
 def rule_of(declared: Config) -> ErrorRule:
     return ErrorRule(
         reaction=Reaction(declared["action"]), status=tuple(declared.get("status", ())), body_contains=declared.get("body_contains", ""),
-        body_path=declared.get("body_path", ""), equals=declared["equals"] if "equals" in declared else MISSING,
+        body_path=declared.get("body_path", ""), equals=declared.get("equals", MISSING),
         header=declared.get("header", ""), message=declared.get("message", ""),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sandbox.vendor import ContractFixture, Sheet, SheetField, Vendor
 from sandbox.web import Call, Refusal, Reply, route
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "connectors" / "generic_rest" / "examples" / "desk.json"
-TOKEN = "desk-demo-token"
+TOKEN = "desk-demo-token"  # noqa: S105
 MAX_PAGE = 100
 STATES = {1: "New", 2: "Planned", 3: "Working", 4: "Checking", 5: "Solved"}
 PRIORITIES = ("none", "P4", "P3", "P2", "P1")
@@ -55,7 +55,7 @@ class Desk(Vendor):
                 },
             )
         start = self.now() - timedelta(days=9)
-        rows = (
+        rows: tuple[tuple[str, str, int, str, list[str], list[str]], ...] = (
             ("Printer on floor 2 jams", "Paper gets stuck in **tray 3**.", 1, "P3", ["7"], ["hardware"]),
             (
                 "New laptop for Aiko",
@@ -483,7 +483,7 @@ class Desk(Vendor):
         if value in (None, ""):
             return None
         try:
-            return datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
+            return date.fromisoformat(str(value)).isoformat()
         except ValueError:
             raise Refusal(422, f"{name} must be a date", code="invalid", field=name) from None
 
