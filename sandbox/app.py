@@ -62,5 +62,6 @@ class Sandbox:
         if vendor is None:
             return Response("No such stand-in.\n", status=404, content_type="text/plain")
         if rest == "ui" or rest.startswith("ui/"):
-            return pages.serve(request, vendor, rest[2:].strip("/"))
+            path = rest[2:].strip("/")
+            return vendor.page(request, path) or pages.serve(request, vendor, path)
         return vendor.serve(request, f"/{rest}")

@@ -123,6 +123,10 @@ class Vendor:
         """Kinds that the hand-editing page shows."""
         return ()
 
+    def page(self, request: Request, path: str) -> Response | None:
+        """The stand-in's own page below ``/ui``; None for the hand-editing page made from ``sheets``."""
+        return None
+
     def edit(self, kind: str, id: str | None, values: Mapping[str, Any], *, actor: str = "") -> str:
         """A person of the vendor's side makes (id None) or changes a record; webhooks included. Answers the id."""
         raise NotImplementedError

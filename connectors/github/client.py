@@ -51,7 +51,9 @@ class GitHubClient(GitHubReader):
     def _create_issue(self, fields: Mapping[str, Any], key: str) -> ExternalRecord:
         self._refuse_without_triage(fields)
         write = issue_write(fields, {}, self.options, key=key)
-        later = {name: write.patch.pop(name) for name in ("state", "state_reason") if name in write.patch}
+        later: dict[str, Any] = {
+            name: write.patch.pop(name) for name in ("state", "state_reason") if name in write.patch
+        }
         if "title" not in write.patch:
             raise RecordProblem("An issue needs a title.", field="title")
         body = {name: value for name, value in write.patch.items() if value is not None}

@@ -30,6 +30,7 @@ _STAGES = {
     "closed/duplicate": "done",
 }
 _PRIORITIES = {
+    "": "none",
     "low": "low",
     "medium": "medium",
     "normal": "medium",
@@ -52,7 +53,7 @@ ISSUE = Resource(
         LinkSpec(
             "stage",
             "hub.status",
-            {"name": "enum", "map": _STAGES, "back": {"done": "closed/completed", "todo": "open"}},
+            {"name": "enum", "map": _STAGES, "out": {"done": "closed/completed"}},
             key="stage",
         ),
         LinkSpec(
