@@ -40,6 +40,7 @@ class Supervisor:
         self.out = out
         self.children: list[Child] = []
         self._stopping = False
+        self._closed = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         os.set_blocking(self._wake_read, False)
@@ -53,13 +54,22 @@ class Supervisor:
 
     # --- starting
 
-    def start(self, spec: Spec) -> Child:
-        """Start it and wait until it is ready. Raises ``StartProblem`` with the reason and the last log lines."""
-        number = len(self.children)
-        child = Child(spec, self.logs / f"{spec.name}.log", echo=self._echo(number) if self.verbose else None)
-        self.children.append(child)
-        tries = 1
-        self._launch(child)
+    def start(self, *specs: Spec) -> None:
+        """Start them together and wait until all are ready. Raises ``StartProblem`` with the reason and the last lines."""
+        started = []
+        for spec in specs:
+            number = len(self.children)
+            child = Child(
+                spec, self.logs / f"{spec.name}.log", echo=self._echo(number) if self.verbose else None
+            )
+            self.children.append(child)
+            self._launch(child)
+            started.append(child)
+        for child in started:
+            self._wait_ready(child)
+
+    def _wait_ready(self, child: Child) -> None:
+        spec, tries = child.spec, 1
         deadline = time.monotonic() + spec.ready_within
         while not child.is_ready():
             self._pause(POLL_SECONDS)
@@ -77,7 +87,6 @@ class Supervisor:
                 tries += 1
                 self._tell_reaper("-", child)
                 self._launch(child)
-        return child
 
     def checkpoint(self) -> None:
         """Between two steps of the start: raises ``Stopped`` if someone pressed Ctrl-C meanwhile."""
@@ -142,8 +151,10 @@ class Supervisor:
     # --- stopping
 
     def close(self) -> None:
-        """Stop everything, newest first. A second Ctrl-C does not wait any longer."""
-        self._stopping = False
+        """Stop everything, newest first. A second Ctrl-C does not wait any longer. Twice does no harm."""
+        if self._closed:
+            return
+        self._closed, self._stopping = True, False
         for child in reversed(self.children):
             if child.process is None:
                 continue

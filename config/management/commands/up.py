@@ -98,8 +98,7 @@ class Command(BaseCommand):
         step("web")
         supervisor.start(web_spec())
         step("workers and schedule")
-        for spec in worker_specs(settings.LOCKSTEP_DATA_DIR):
-            supervisor.start(spec)
+        supervisor.start(*worker_specs(settings.LOCKSTEP_DATA_DIR))
 
     def _check_ports(self, *, demo: bool) -> None:
         ports = [("LOCKSTEP_PORT", settings.LOCKSTEP_HOST, settings.LOCKSTEP_PORT)]
