@@ -213,7 +213,7 @@ def _open(
         allow_http=settings.LOCKSTEP_ALLOW_HTTP,
         timeout_seconds=float(timeout_seconds),
         max_response_bytes=settings.LOCKSTEP_RESPONSE_MAX_BYTES,
-        client_identifier=f"lockstep; tenant {tenant.slug}",
+        client_identifier="lockstep",
         refresh_secrets=refresh,
     )
     return HubClient(connector.open(address, options, secrets, environment), gate, exchanges)

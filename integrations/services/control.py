@@ -1,0 +1,401 @@
+"""Create, change, pause, resume, enable, disable, clone and delete integrations (B1, B5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from connectors import registry
+from integrations.audit import audit
+from integrations.models import (
+    Credential,
+    DeliveryStatus,
+    FieldMap,
+    Integration,
+    IntegrationStatus,
+    JobStatus,
+    Operation,
+    StatusMap,
+    SyncJob,
+    SyncLog,
+    WebhookDelivery,
+)
+from integrations.models import (
+    Mapping as PairMapping,
+)
+from integrations.models.jobs import OPEN_JOB_STATUSES
+from integrations.services.clients import connection_check
+from integrations.services.credentials import (
+    integration_secrets,
+    new_webhook_secret,
+    secrets_missing,
+    secrets_problems,
+    webhook_secret_rows,
+)
+from integrations.services.logs import log_write
+from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
+from integrations.services.schedules import schedule_apply, schedule_remove
+from integrations.services.status import integration_announce
+from integrations.services.validation import EDITABLE, connector_or_problem, settings_problems
+from workspace.models import Tenant
+from workspace.wakeups import wake
+
+#: a passing test is believed this long when an integration is switched on
+CHECK_FRESH = timedelta(minutes=10)
+
+
+# ---------------------------------------------------------------- create
+
+
+def integration_create(
+    *,
+    tenant: Tenant,
+    user: Any,
+    name: str,
+    connector: str,
+    secrets: Mapping[str, Any] | None = None,
+    activate: bool = False,
+    last_check: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+    **values: Any,
+) -> tuple[Integration, str]:
+    """A new integration and its webhook secret, which is shown this once. Raises ``InvalidSettings``.
+
+    It begins as DRAFT; ``activate`` makes it ACTIVE at once (the caller has tested the connection).
+    """
+    now = now or timezone.now()
+    given = dict(secrets or {})
+    values = checked_for_creation(
+        tenant=tenant, connector=connector, values={**values, "name": name}, secrets=given, complete=activate
+    )
+    secret = new_webhook_secret()
+    status = IntegrationStatus.ACTIVE if activate else IntegrationStatus.DRAFT
+    try:
+        with transaction.atomic():
+            integration = Integration.objects.create(
+                tenant=tenant,
+                connector=connector,
+                status=status,
+                webhook_secret=webhook_secret_rows(secret, now),
+                last_check=dict(last_check or {}),
+                created_by=user if getattr(user, "pk", None) else None,
+                **{"owner": user if getattr(user, "pk", None) else None, **values},
+            )
+            Credential.objects.create(integration=integration, secrets=given)
+            schedule_apply(integration)
+            _noted(
+                integration,
+                "integration.created",
+                user=user,
+                message=f"Integration created ({status}).",
+                now=now,
+            )
+    except IntegrityError as error:
+        raise _name_taken(error, tenant, name) from error
+    return integration, secret
+
+
+def checked_for_creation(
+    *, tenant: Tenant, connector: str, values: Mapping[str, Any], secrets: Mapping[str, Any], complete: bool
+) -> dict[str, Any]:
+    """The values with the connector's defaults filled in. Raises ``InvalidSettings`` naming every fault."""
+    found = connector_or_problem(connector)
+    if isinstance(found, str):
+        raise InvalidSettings({"type": [found]})
+    filled = {name: value for name, value in values.items() if value is not None}
+    filled.setdefault("options", {})
+    filled.setdefault("base_url", "")
+    if "auth_type" not in filled and found.auth_types:
+        filled["auth_type"] = found.auth_types[0]
+    errors = settings_problems(found, tenant, filled)
+    errors |= secrets_problems(found, tenant, secrets)
+    if complete:
+        errors |= secrets_missing(found, secrets)
+    if not errors and "resource_types" not in filled:
+        filled["resource_types"] = [resource.name for resource in found.resources_of(filled["options"])]
+    if "name" not in errors and name_is_taken(tenant, filled.get("name", "")):
+        errors["name"] = ["An integration of this name exists already; choose another name."]
+    if errors:
+        raise InvalidSettings(errors)
+    filled["name"] = filled["name"].strip()
+    return filled
+
+
+def name_is_taken(tenant: Tenant, name: str, *, but: Integration | None = None) -> bool:
+    rows = Integration.objects.for_tenant(tenant).filter(name__iexact=name.strip())
+    return rows.exclude(id=but.id).exists() if but else rows.exists()
+
+
+def _name_taken(error: IntegrityError, tenant: Tenant, name: str) -> Exception:
+    if name_is_taken(tenant, name):
+        return InvalidSettings({"name": ["An integration of this name exists already; choose another name."]})
+    return error
+
+
+# ---------------------------------------------------------------- change
+
+
+def integration_update(
+    *,
+    integration: Integration,
+    user: Any,
+    version: int | None = None,
+    now: datetime | None = None,
+    **values: Any,
+) -> Integration:
+    """Change settings. With ``version`` only if nobody saved meanwhile, else ``StaleSettings``."""
+    if values.pop("connector", integration.connector) != integration.connector:
+        raise InvalidSettings(
+            {"type": ["The system cannot be changed; make a new integration for another one."]}
+        )
+    connector = registry.get(integration.connector)
+    together = {
+        name: getattr(integration, name) for name in ("options", "base_url", "resource_types")
+    } | values
+    errors = settings_problems(connector, integration.tenant, together)
+    if (
+        "name" in values
+        and "name" not in errors
+        and name_is_taken(integration.tenant, values["name"], but=integration)
+    ):
+        errors["name"] = ["An integration of this name exists already; choose another name."]
+    if errors:
+        raise InvalidSettings(errors)
+    changed = {name: value for name, value in values.items() if getattr(integration, name) != value}
+    if "name" in changed:
+        changed["name"] = changed["name"].strip()
+    with transaction.atomic():
+        rows = Integration.objects.filter(id=integration.id, deleted_at__isnull=True)
+        if version is not None:
+            rows = rows.filter(version=version)
+        at = now or timezone.now()
+        if not rows.update(**changed, version=F("version") + (1 if changed else 0), updated_at=at):
+            raise StaleSettings(Integration.objects.get(id=integration.id))
+        before = {name: getattr(integration, name) for name in changed}
+        integration.refresh_from_db()
+        if not changed:
+            return integration
+        schedule_apply(integration)
+        audit(
+            integration,
+            "integration.changed",
+            user=user,
+            changes={name: (before[name], value) for name, value in changed.items()},
+        )
+        _logged(integration, f"Settings changed: {', '.join(sorted(changed))}.", now)
+        integration_announce(integration)
+    return integration
+
+
+# ---------------------------------------------------------------- status by a person
+
+
+def integration_pause(
+    *, integration: Integration, user: Any, reason: str = "", now: datetime | None = None
+) -> Integration:
+    """Nothing is read or written until someone resumes; webhooks are held."""
+    allowed = (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED, IntegrationStatus.ERROR)
+    return _set_status(integration, allowed, IntegrationStatus.PAUSED, user=user, reason=reason, now=now)
+
+
+def integration_resume(*, integration: Integration, user: Any, now: datetime | None = None) -> Integration:
+    """From PAUSED back to work: held deliveries are worked off, and a run starts at once."""
+    _set_status(
+        integration, (IntegrationStatus.PAUSED,), IntegrationStatus.ACTIVE, user=user, reason="", now=now
+    )
+    _catch_up(integration)
+    return integration
+
+
+def integration_enable(
+    *, integration: Integration, user: Any, tests: bool = True, now: datetime | None = None
+) -> Integration:
+    """From DRAFT, ERROR or DISABLED to ACTIVE, after a passing connection test (H4). Raises ``CheckFailed``."""
+    now = now or timezone.now()
+    errors = secrets_missing(registry.get(integration.connector), integration_secrets(integration))
+    if not integration.resource_types:
+        errors["resource_types"] = ["Choose at least one kind of record to sync."]
+    if errors:
+        raise InvalidSettings(errors)
+    if tests and not _was_checked(integration, now):
+        checked = connection_check(integration=integration, user=user, now=now)
+        if not checked["ok"]:
+            raise CheckFailed(checked)
+    allowed = (
+        IntegrationStatus.DRAFT,
+        IntegrationStatus.ERROR,
+        IntegrationStatus.DISABLED,
+        IntegrationStatus.PAUSED,
+    )
+    _set_status(integration, allowed, IntegrationStatus.ACTIVE, user=user, reason="", now=now)
+    _catch_up(integration)
+    return integration
+
+
+def integration_disable(
+    *, integration: Integration, user: Any, reason: str = "", now: datetime | None = None
+) -> Integration:
+    """Switched off: webhooks are refused, schedules gone, until someone enables it."""
+    allowed = tuple(status for status in IntegrationStatus if status != IntegrationStatus.DISABLED)
+    return _set_status(integration, allowed, IntegrationStatus.DISABLED, user=user, reason=reason, now=now)
+
+
+def _was_checked(integration: Integration, now: datetime) -> bool:
+    """A test that passed just now, and after the last change of settings or credentials."""
+    checked = (
+        parse_datetime(integration.last_check.get("checked_at", ""))
+        if integration.last_check.get("ok")
+        else None
+    )
+    if checked is None or now - checked > CHECK_FRESH or integration.status == IntegrationStatus.ERROR:
+        return False
+    credential = Credential.objects.filter(integration=integration).first()
+    return checked >= integration.updated_at and (credential is None or checked >= credential.updated_at)
+
+
+def _set_status(
+    integration: Integration,
+    allowed: tuple[IntegrationStatus, ...],
+    status: IntegrationStatus,
+    *,
+    user: Any,
+    reason: str,
+    now: datetime | None,
+) -> Integration:
+    """Idempotent: it may have the wanted status already. Raises ``NotNow`` from any other."""
+    with transaction.atomic():
+        rows = Integration.objects.filter(id=integration.id, deleted_at__isnull=True)
+        old = rows.values_list("status", flat=True).first()
+        if old == status:
+            integration.refresh_from_db()
+            return integration
+        columns: dict[str, Any] = {"status_reason": reason[:500], "updated_at": now or timezone.now()}
+        if not rows.filter(status__in=allowed).update(status=status, version=F("version") + 1, **columns):
+            word = IntegrationStatus(old).label.lower() if old else "deleted"
+            raise NotNow(f"The integration is {word}; that cannot become {status.label.lower()} this way.")
+        integration.refresh_from_db()
+        schedule_apply(integration)
+        audit(integration, "integration.status", user=user, changes={"status": (old, status)}, note=reason)
+        _logged(integration, f"{status.label}{f': {reason}' if reason else ''}.", now)
+        integration_announce(integration)
+    return integration
+
+
+def _catch_up(integration: Integration) -> None:
+    WebhookDelivery.objects.filter(integration=integration, status=DeliveryStatus.HELD).update(
+        status=DeliveryStatus.RECEIVED
+    )
+    wake("sync.drain_deliveries")
+    wake("sync.drain_integration", integration_id=str(integration.id))
+    if integration.auto_sync:
+        wake("sync.start_scheduled", integration_id=str(integration.id))
+
+
+# ---------------------------------------------------------------- clone, delete
+
+
+def integration_clone(
+    *, integration: Integration, user: Any, name: str, now: datetime | None = None
+) -> Integration:
+    """A DRAFT with the same settings and maps, without secrets and without pairs."""
+    values = {
+        field: deepcopy(getattr(integration, field)) for field in EDITABLE if field not in ("name", "owner")
+    }
+    made, _ = integration_create(
+        tenant=integration.tenant, user=user, name=name, connector=integration.connector, now=now, **values
+    )
+    with transaction.atomic():
+        for field_map in FieldMap.objects.filter(integration=integration, is_current=True):
+            field_map.pk = field_map._meta.pk.get_default()  # type: ignore[union-attr]
+            field_map._state.adding = True
+            field_map.integration, field_map.version = made, 1
+            field_map.save(force_insert=True)
+        rows = StatusMap.objects.filter(integration=integration)
+        StatusMap.objects.bulk_create([_copied(row, made) for row in rows])
+    return made
+
+
+def _copied(row: StatusMap, integration: Integration) -> StatusMap:
+    row.pk, row.integration = None, integration
+    return row
+
+
+def integration_delete_preview(integration: Integration) -> dict[str, int]:
+    """What goes with it: counts of pairs, log rows, conflicts, jobs and deliveries."""
+    conflicts = getattr(integration, "conflicts", None)  # of the review desk, a room above
+    return {
+        "mappings": PairMapping.objects.filter(integration=integration).count(),
+        "logs": SyncLog.objects.filter(integration=integration).count(),
+        "conflicts": conflicts.count() if conflicts is not None else 0,
+        "jobs": SyncJob.objects.filter(integration=integration).count(),
+        "deliveries": WebhookDelivery.objects.filter(integration=integration).count(),
+    }
+
+
+def integration_delete(
+    *, integration: Integration, typed_name: str, user: Any, now: datetime | None = None
+) -> dict[str, int]:
+    """Delete after the name was typed; answers the counts of what goes. Records on both sides stay.
+
+    Secrets and schedule go at once; the rows go in a worker, so that a large one does not hold up the request.
+    """
+    if typed_name.strip() != integration.name:
+        raise InvalidSettings(
+            {"typed_name": [f"Type the name of the integration exactly: {integration.name}"]}
+        )
+    now = now or timezone.now()
+    counts = integration_delete_preview(integration)
+    with transaction.atomic():
+        integration.status = IntegrationStatus.DISABLED
+        integration.deleted_at = now
+        integration.webhook_secret = None
+        integration.save(update_fields=["status", "deleted_at", "webhook_secret", "updated_at"])
+        Credential.objects.filter(integration=integration).delete()
+        schedule_remove(integration)
+        jobs = SyncJob.objects.filter(integration=integration, status__in=OPEN_JOB_STATUSES)
+        jobs.exclude(status=JobStatus.RUNNING).update(
+            status=JobStatus.CANCELLED, status_reason="The integration was deleted.", finished_at=now
+        )
+        jobs.filter(status=JobStatus.RUNNING).update(cancel_requested=True)
+        audit(
+            integration,
+            "integration.deleted",
+            user=user,
+            note=", ".join(f"{n} {what}" for what, n in counts.items()),
+        )
+        integration_announce(integration, "integration.deleted")
+        wake("sync.purge_integration", integration_id=str(integration.id))
+    return counts
+
+
+def integration_purge(*, integration_id: Any, chunk: int = 2000) -> int:
+    """Remove the rows of a deleted integration, in short transactions; how many. The row itself stays (410)."""
+    integration = Integration.objects.filter(id=integration_id, deleted_at__isnull=False).first()
+    if integration is None:
+        return 0
+    removed = 0
+    for model in (SyncLog, WebhookDelivery, PairMapping, SyncJob, FieldMap, StatusMap):
+        rows: Any = model._default_manager.filter(integration=integration)  # type: ignore[attr-defined]
+        while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
+            removed += rows.filter(pk__in=ids).delete()[0]
+    for relation in ("conflicts", "cursors", "merge_rule_rows"):
+        left = getattr(integration, relation, None)
+        removed += left.all().delete()[0] if left is not None else 0
+    return removed
+
+
+def _noted(integration: Integration, act: str, *, user: Any, message: str, now: datetime | None) -> None:
+    audit(integration, act, user=user)
+    _logged(integration, message, now)
+    integration_announce(integration)
+
+
+def _logged(integration: Integration, message: str, now: datetime | None) -> None:
+    log_write(integration=integration, operation=Operation.CONFIG, message=message, now=now)

@@ -1,0 +1,215 @@
+"""What people do to single pairs: sync now, retry, stop, resume, unlink, link (A6, E6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from integrations.audit import audit
+from integrations.models import (
+    Integration,
+    IntentState,
+    LogStatus,
+    Mapping,
+    MappingState,
+    Operation,
+    SyncMethod,
+    WriteIntent,
+)
+from integrations.services.jobs import RUNNING_STATUSES, resources_of
+from integrations.services.logs import log_write
+from integrations.services.marks import drains_wake, mark_dirty
+from integrations.services.problems import InvalidSettings, NotNow
+from live.feed import publish, sync_room
+from workspace.kinds import record_spec
+
+MANUAL = {"priority": 0, "method": SyncMethod.MANUAL, "clears_wait": True}
+
+
+def mapping_sync_now(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
+    """Look at this pair now, ahead of all bulk work."""
+    _check_running(mapping)
+    if mapping.state in (MappingState.STOPPED, MappingState.TOMBSTONE):
+        raise NotNow("This record is not being synced; resume it first.")
+    with transaction.atomic():
+        mark_dirty(mapping_ids=[mapping.id], reason="sync now", now=now, **MANUAL)
+        mapping_announce(mapping)
+    mapping.refresh_from_db()
+    return mapping
+
+
+def mapping_retry(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
+    """Try a failed pair again from the first attempt; nothing is forced, both sides are read anew."""
+    _check_running(mapping)
+    if mapping.state in (MappingState.STOPPED, MappingState.TOMBSTONE):
+        raise NotNow("This record is not being synced; resume it first.")
+    with transaction.atomic():
+        rows = Mapping.objects.filter(id=mapping.id, state=MappingState.ERROR)
+        rows.update(state=MappingState.PENDING, state_reason="Will be tried again.")
+        mark_dirty(mapping_ids=[mapping.id], reason="retry", now=now, **MANUAL)
+        audit(mapping, "mapping.retried", user=user)
+        mapping_announce(mapping)
+    mapping.refresh_from_db()
+    return mapping
+
+
+def mapping_stop(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
+    """Keep this record out of the sync; both sides stay as they are, and the bases are kept."""
+    with transaction.atomic():
+        rows = Mapping.objects.filter(id=mapping.id).exclude(state=MappingState.TOMBSTONE)
+        if not rows.update(
+            state=MappingState.STOPPED,
+            state_reason=f"Stopped by {user}."[:500],
+            dirty_at=None,
+            next_attempt_at=None,
+            is_dead=False,
+        ):
+            raise NotNow("This record was deleted.")
+        _noted(mapping, "mapping.stopped", user, "Syncing of this record was stopped.", now)
+    return mapping
+
+
+def mapping_resume(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
+    """Take a stopped record up again: what both sides did meanwhile is merged from the old bases."""
+    with transaction.atomic():
+        rows = Mapping.objects.filter(id=mapping.id, state=MappingState.STOPPED)
+        if not rows.update(state=MappingState.PENDING, state_reason=""):
+            raise NotNow("Only a stopped record can be resumed.")
+        mark_dirty(mapping_ids=[mapping.id], reason="resumed", now=now, **MANUAL)
+        _noted(mapping, "mapping.resumed", user, "Syncing of this record was resumed.", now)
+    return mapping
+
+
+def mapping_unlink(*, mapping: Mapping, user: Any, now: datetime | None = None) -> None:
+    """Forget that the two belong together; neither side is changed. A listing may pair the external one anew."""
+    with transaction.atomic():
+        _noted(mapping, "mapping.deleted", user, "The pair was unlinked; both records stay.", now)
+        Mapping.objects.filter(id=mapping.id).delete()
+
+
+def mapping_link_existing(
+    *,
+    integration: Integration,
+    resource: str,
+    record_type: str,
+    record_id: UUID,
+    external_id: str,
+    user: Any,
+    external_parent_id: str = "",
+    now: datetime | None = None,
+) -> Mapping:
+    """Pair two records that exist. At first contact equal fields agree and different ones go to review (I3)."""
+    now = now or timezone.now()
+    _check_link(integration, resource, record_type, record_id, external_id)
+    try:
+        with transaction.atomic():
+            mapping = _adopt_in_doubt(
+                integration, resource, record_id, external_id, now
+            ) or Mapping.objects.create(
+                tenant_id=integration.tenant_id,
+                integration=integration,
+                resource=resource,
+                record_type=record_type,
+                record_id=record_id,
+                external_id=external_id,
+                external_parent_id=external_parent_id,
+                state=MappingState.PENDING,
+                state_reason="Linked by hand.",
+                dirty_at=now,
+                dirty_seq=1,
+                dirty_reason="linked",
+                priority=0,
+                method=SyncMethod.MANUAL,
+            )
+            _noted(mapping, "mapping.created", user, "Two records were linked by hand.", now)
+            drains_wake({integration.id})
+    except IntegrityError as error:
+        said = "One of the two belongs to another pair already; unlink that one first."
+        raise InvalidSettings({"external_id": [said]}) from error
+    return mapping
+
+
+def _check_link(
+    integration: Integration, resource: str, record_type: str, record_id: UUID, external_id: str
+) -> None:
+    errors: dict[str, list[str]] = {}
+    found = next((row for row in resources_of(integration) if row.name == resource), None)
+    if found is None:
+        names = ", ".join(integration.resource_types)
+        errors["resource"] = [f"“{resource}” is not synced by this integration. It syncs: {names}."]
+    try:
+        rows = record_spec(record_type).model._default_manager.filter(
+            tenant_id=integration.tenant_id, id=record_id, deleted_at__isnull=True
+        )
+        if not rows.exists():
+            errors["record_id"] = ["There is no such record."]
+    except KeyError:
+        errors["record_type"] = [f"There is no record type “{record_type}”."]
+    if not external_id.strip() or len(external_id) > 300:
+        errors["external_id"] = ["Give the id of the external record, at most 300 characters."]
+    if errors:
+        raise InvalidSettings(errors)
+
+
+def _adopt_in_doubt(
+    integration: Integration, resource: str, record_id: UUID, external_id: str, now: datetime
+) -> Mapping | None:
+    """A person settles a create of unknown outcome by naming the external record (E6)."""
+    mapping = Mapping.objects.filter(
+        integration=integration, resource=resource, record_id=record_id, external_id__isnull=True
+    ).first()
+    if mapping is None:
+        return None
+    WriteIntent.objects.filter(mapping=mapping, state__in=[IntentState.OPEN, IntentState.IN_DOUBT]).update(
+        state=IntentState.SETTLED, evidence="named by a person", settled_at=now
+    )
+    Mapping.objects.filter(id=mapping.id).update(
+        external_id=external_id, state=MappingState.PENDING, state_reason="Linked by hand."
+    )
+    mark_dirty(mapping_ids=[mapping.id], reason="linked", now=now, wakes=False, **MANUAL)
+    mapping.refresh_from_db()
+    return mapping
+
+
+def _check_running(mapping: Mapping) -> None:
+    if mapping.integration.status not in RUNNING_STATUSES:
+        word = mapping.integration.get_status_display().lower()
+        raise NotNow(f"The integration is {word}; nothing is synced until that changes.")
+
+
+def _noted(mapping: Mapping, act: str, user: Any, message: str, now: datetime | None) -> None:
+    mapping.refresh_from_db()
+    audit(mapping, act, user=user)
+    log_write(
+        integration=mapping.integration,
+        mapping=mapping,
+        operation=Operation.LINK,
+        status=LogStatus.SUCCESS,
+        method=SyncMethod.MANUAL,
+        message=message,
+        resource=mapping.resource,
+        record_type=mapping.record_type,
+        record_id=mapping.record_id,
+        external_id=mapping.external_id or "",
+        now=now,
+    )
+    mapping_announce(mapping)
+
+
+def mapping_announce(mapping: Mapping) -> None:
+    """Tell the tenant's room that this pair is worth another look."""
+    publish(
+        sync_room(mapping.tenant_id),
+        "mapping.changed",
+        {
+            "id": str(mapping.id),
+            "integration": str(mapping.integration_id),
+            "record": str(mapping.record_id or ""),
+            "state": mapping.state,
+        },
+        tenant_id=mapping.tenant_id,
+    )
