@@ -13,22 +13,15 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-#: First match wins. push and webhooks are what people wait for; sync is bulk work; the rest is housekeeping.
+#: First match wins. What a person waits for is push and webhooks; sync is bulk work; the rest is housekeeping.
 #: The threads worker serves push, webhooks and maintenance, so a bulk run never holds up a push or the dispatcher.
 QUEUES: tuple[tuple[str, str], ...] = (
-    ("*.push_*", "push"),
-    ("*.complete_*", "push"),
-    ("*webhook*", "webhooks"),
-    ("*deliver*", "webhooks"),
-    ("*.dispatch*", "maintenance"),
-    ("*.sweep*", "maintenance"),
-    ("*.clean*", "maintenance"),
-    ("*.expire*", "maintenance"),
-    ("*.purge*", "maintenance"),
-    ("*.check_*", "maintenance"),
-    ("*.beat_*", "maintenance"),
-    ("*heartbeat*", "maintenance"),
-    ("sync.*", "sync"),
+    ("sync.drain_deliveries", "webhooks"),
+    ("sync.drain_*", "push"),
+    ("sync.reconcile_*", "push"),
+    ("sync.run_*", "sync"),
+    ("sync.drift_*", "sync"),
+    ("sync.purge_*", "sync"),
     ("*", "maintenance"),
 )
 
