@@ -8,7 +8,6 @@ from typing import Any
 
 from connectors.base.client import Endpoint
 from connectors.base.errors import AlreadyExists, RecordGone, RecordProblem, Retryable, StaleWrite, SyncError
-from connectors.base.paths import read_path
 from connectors.base.types import CheckReport, Container, ExternalRecord, WebhookRegistration
 
 from . import discovery
@@ -165,10 +164,10 @@ class GitHubClient(GitHubReader):
         """Read, compare, write: GitHub itself keeps the last write, whoever made it."""
         if resource == "issue":
             row = self._issue(external_id)
-            self._refuse_stale(current, self._record_of(row), fields)
+            self._refuse_stale(current, self._record_of(row))
             return self._settled(self._send(row, issue_write(fields, row, self.options)), fields)
         now = self.get(resource, external_id, parent_id=parent_id)
-        self._refuse_stale(current, now, fields)
+        self._refuse_stale(current, now)
         address = now.data["name"] if resource == "label" else external_id
         endpoint = self.endpoint(resource)
         body = self.write_body(endpoint, fields, current=now)
@@ -177,14 +176,8 @@ class GitHubClient(GitHubReader):
         answer = self.session.request("PATCH", self._path(endpoint.update_path, id=address), json=body)
         return self.to_record(endpoint, self.record_in(endpoint, answer), answer=answer, parent_id=parent_id)
 
-    def _refuse_stale(self, seen: ExternalRecord, now: ExternalRecord, fields: Mapping[str, Any]) -> None:
-        """The time has whole seconds only, so the values about to be overwritten are compared as well."""
-        was_touched = seen.version is not None and now.version != seen.version
-        for path in () if was_touched else fields:
-            before = read_path(seen.data, path, None)
-            if before is not None and before != read_path(now.data, path, None):
-                was_touched = True
-        if was_touched:
+    def _refuse_stale(self, seen: ExternalRecord, now: ExternalRecord) -> None:
+        if seen.version is not None and now.version != seen.version:
             raise StaleWrite("The record changed on GitHub since it was read.")
 
     def _send(self, row: Mapping[str, Any], write: IssueWrite) -> Mapping[str, Any]:

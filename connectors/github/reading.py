@@ -36,7 +36,6 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         list_params={"state": "all", **_BY_CHANGE},
         pager=_PAGED,
         id_at="number",
-        version_at="updated_at",
         updated_at="updated_at",
         url_at="html_url",
     ),
@@ -49,7 +48,6 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         delete_path=f"{REPO}/issues/comments/{{id}}",
         list_params=_BY_CHANGE,
         pager=_PAGED,
-        version_at="updated_at",
         updated_at="updated_at",
         url_at="html_url",
     ),
@@ -63,7 +61,6 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         list_params={"state": "all"},
         pager=_PAGED,
         id_at="number",
-        version_at="updated_at",
         updated_at="updated_at",
         url_at="html_url",
     ),
@@ -83,6 +80,14 @@ def repository_of(settings: Mapping[str, Any]) -> tuple[str, str]:
     """Owner and name, from ``repository`` (``owner/name``) or the two apart; "" for what is missing."""
     owner, _, name = str(settings.get("repository") or "").strip().strip("/").partition("/")
     return owner or str(settings.get("owner") or "").strip(), name or str(settings.get("repo") or "").strip()
+
+
+def version_of(record: ExternalRecord, data: Mapping[str, Any]) -> str | None:
+    """GitHub's times have whole seconds, so what people can edit is part of the version. None for people."""
+    if record.resource == "user":
+        return None
+    content = [data.get(name) for name in ("title", "name", "body", "description", "state", "hub")]
+    return f"{data.get('updated_at') or ''}#{digest(content)[:12]}"
 
 
 class IssueMoved(RecordGone):
@@ -150,7 +155,7 @@ class GitHubReader(RestClient):
             case _:
                 data = dict(row)
                 self._logins[record.id] = str(row.get("login") or "")
-        return dataclasses.replace(record, data=data, container=container)
+        return dataclasses.replace(record, data=data, container=container, version=version_of(record, data))
 
     def _comment(self, row: Mapping[str, Any]) -> dict[str, Any]:
         parts = take_apart(row.get("body"), mutes_mentions=self.options.mutes_mentions)
@@ -306,6 +311,11 @@ class GitHubReader(RestClient):
         self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
     ) -> dict[str, Absence]:
         explained = super().explain_absence(resource, external_ids, parent_id=parent_id)
+        for one, absence in explained.items():
+            record = absence.record
+            if resource == "issue" and record and record.data["hub"].get("status") == "closed/not_planned":
+                # what ``archive`` makes of an issue; a listed one is an ordinary closed issue all the same
+                explained[one] = Absence(AbsenceKind.ARCHIVED, "Closed as not planned.", record)
         unknown = [one for one, absence in explained.items() if absence.kind is AbsenceKind.UNKNOWN]
         if unknown and resource in ("comment", "milestone", "user") and self._is_readable():
             # these answer 404 when deleted; the repository's issues can be read, so access is not the reason

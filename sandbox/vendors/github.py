@@ -775,7 +775,7 @@ class GitHub(GitHubState):
                 raise NotImplementedError(kind)
 
     def contract_fixture(self) -> ContractFixture:
-        issue = {
+        issue: dict[str, Any] = {
             "title": "A light that blinks",
             "body": "It blinks **twice**.\n\n- once\n- again\n",
             "hub.status": "open/in_progress",
@@ -785,12 +785,11 @@ class GitHub(GitHubState):
             "hub.milestone": "2",
             "hub.parent": "1",
         }
-        changed = {"title": "A light that stays on", "body": "Solved.", "hub.status": "closed/completed"}
-        changed |= {
-            "hub.priority": "low",
-            "hub.labels": ["bug"],
-            "hub.assignees": ["1002"],
-            "hub.milestone": "3",
+        changed = {
+            "title": "A light that stays on",
+            "body": "Solved.",
+            "hub.status": "closed/completed",
+            "hub.labels": ["bug", "mobile", "search"],
         }
         return ContractFixture(
             base_url="{root}",
@@ -819,6 +818,7 @@ class GitHub(GitHubState):
                 "label": {"name": "parcels", "hub.colour": "#006b75"},
             },
             parents={"comment": "1"},
+            kinds={"issue": "issue", "comment": "comment"},
         )
 
 

@@ -10,8 +10,13 @@ START = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)
 REPO_ID, HANDBOOK_ID, ORG_ID = 101, 102, 900
 ORG = "acme"
 BOT = 1000
-PEOPLE = ((1001, "ada-k", "Ada Keller"), (1002, "ben-o", "Ben Okafor"), (1003, "chiara-r", "Chiara Rossi"))
-PEOPLE += ((1004, "dmitri-v", "Dmitri Volkov"), (1005, "emi-t", "Emi Tanaka"))
+PEOPLE: tuple[tuple[int, str, str], ...] = (
+    (1001, "ada-k", "Ada Keller"),
+    (1002, "ben-o", "Ben Okafor"),
+    (1003, "chiara-r", "Chiara Rossi"),
+    (1004, "dmitri-v", "Dmitri Volkov"),
+    (1005, "emi-t", "Emi Tanaka"),
+)
 TOKENS = {
     "sandbox-github-token": {"user": BOT, "role": "admin", "scopes": "repo, admin:repo_hook, read:org"},
     "sandbox-github-writer": {"user": 1001, "role": "push", "scopes": "repo"},
@@ -76,7 +81,7 @@ def plant(world: World) -> None:
     for id, login, name in PEOPLE:
         world.put("user", id, {"id": id, "login": login, "name": name, "type": "User"})
     for token, holder in TOKENS.items():
-        world.put("token", token, dict(holder))
+        world.put("token", token, {**holder})
     for id, name, text in ((REPO_ID, "webshop", "The shop"), (HANDBOOK_ID, "handbook", "How we work")):
         world.put("repository", id, _repository(id, name, text))
     labels = [_label(world, *row) for row in LABELS]

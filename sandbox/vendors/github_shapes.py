@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from sandbox.store import Document, World
 
@@ -376,8 +377,6 @@ class Shapes:
 
 def link_header(address: str, query: Iterable[tuple[str, str]], page: int, last: int) -> str:
     """The Link header of a page, "" when there is only one."""
-    from urllib.parse import urlencode
-
     others = [(name, value) for name, value in query if name != "page"]
     targets = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
     wanted = {name: at for name, at in targets.items() if 1 <= at <= last}

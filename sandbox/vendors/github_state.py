@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -57,7 +58,7 @@ class GitHubState(Vendor):
         """A new issue. Without the right to triage all but title and body is dropped, silently, as GitHub does."""
         now = self.stamp()
         number = self.world.next_number("issue")
-        issue = {
+        issue: Document = {
             "id": 500_000 + number,
             "number": number,
             "repo": seed.REPO_ID,
@@ -419,7 +420,7 @@ class GitHubState(Vendor):
     def _people(self, logins: Iterable[Any]) -> list[int]:
         """Ids of those who can be assigned; others are left out without a word."""
         known = {person["login"].lower(): person["id"] for person in self.assignable()}
-        names = [one.get("login") if isinstance(one, dict) else one for one in logins]
+        names = [str(one.get("login")) if isinstance(one, dict) else one for one in logins]
         if not all(isinstance(name, str) for name in names):
             raise unprocessable("Issue", "assignees")
         return list(dict.fromkeys(known[name.lower()] for name in names if name.lower() in known))[:10]
@@ -449,8 +450,6 @@ class GitHubState(Vendor):
             raise unprocessable("Milestone", "due_on")
         day = value[:10]
         if int(value[11:13]) < 8:  # still the day before over there
-            from datetime import date, timedelta
-
             day = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
         return f"{day}T08:00:00Z" if self.trouble.knobs.is_normalising else value
 

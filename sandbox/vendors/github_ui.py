@@ -251,13 +251,13 @@ def _act(vendor: GitHub, request: Request, action: str, number: int | None, who:
     """Carries the button's action out; answers the issue to show next. Texts keep the form's CRLF, as GitHub's do."""
     form = request.form
     if number is None:
-        values = {"title": form.get("title", ""), "body": form.get("body") or None}
-        return int(vendor.make_issue(values, who)["number"])
+        made: dict[str, Any] = {"title": form.get("title", ""), "body": form.get("body") or None}
+        return int(vendor.make_issue(made, who)["number"])
     match action:
         case "text":
             vendor.change_issue(number, _text_values(vendor, form, number), who)
         case "side":
-            values = {
+            values: dict[str, Any] = {
                 "labels": form.getlist("labels"),
                 "assignees": form.getlist("assignees"),
                 "milestone": form.get("milestone"),
