@@ -43,7 +43,7 @@ KINDS = {
     "is_blocked": Kind.BOOLEAN,
 }
 STAGES = {"open": "todo", "doing": "in_progress", "closed": "done"}
-LINKS = [
+LINKS: list[dict[str, Any]] = [
     {"local": "title", "external": "title", "required": True},
     {"local": "description", "external": "description"},
     {"local": "stage", "external": "state", "transform": {"name": "enum", "map": STAGES}},
@@ -91,7 +91,7 @@ def make_pair(number: int) -> Pair:
         here["title"] += " (here)"
         there["title"] += " (there)"
     # As from a database and an API: equal values, but not the same objects.
-    return tuple(orjson.loads(orjson.dumps(side)) for side in (local, external, here, there))  # type: ignore[return-value]
+    return tuple(orjson.loads(orjson.dumps(side)) for side in (local, external, here, there))
 
 
 def run_plans(pairs: list[Pair], field_map: CompiledMap) -> None:

@@ -119,11 +119,11 @@ class Cell:
 
 def cells() -> Iterator[Cell]:
     """Every cell of the table: 4⁴ values × what decides × what may be written × how the last agreement came about."""
-    for values in product(VALUES, repeat=4):
+    for base_local, base_external, local, external in product(VALUES, repeat=4):
         for deciding in Deciding:
             for capability in Capability:
                 for provenance in (Provenance.EQUAL, Provenance.ACCEPTED):
-                    yield Cell(*values, deciding, capability, provenance)
+                    yield Cell(base_local, base_external, local, external, deciding, capability, provenance)
 
 
 @cache

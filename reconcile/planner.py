@@ -414,8 +414,27 @@ class _Run:
         if not disputed:
             for field in calm:
                 self._propagate(field)
-        elif not self._decide(group, disputed, calm):
+            return
+        if not self._can_be_decided_together(fields, disputed, calm):
+            return
+        if not self._decide(disputed, calm):
             self._review(group, disputed, calm)
+
+    def _can_be_decided_together(
+        self, fields: list[_Field], disputed: list[_Field], calm: list[_Field]
+    ) -> bool:
+        """False, holding all, if a field of the disputed group has a value the other side has no terms for."""
+        for field in calm:
+            if not field.is_external_changed:
+                field.inward = self.inward(field.key, field.external)
+        missing = next((field.key for field in fields if field.key in self.held), None)
+        if missing is None:
+            return True
+        for field in (*disputed, *calm):
+            if field.key not in self.held:
+                reason = f"is decided together with {self.map.links[missing].local}, which waits"
+                self.hold(field.key, self.held[missing].reason, reason, field.external)
+        return False
 
     def _sort(self, field: _Field, disputed: list[_Field], calm: list[_Field]) -> None:
         """Into disputed, calm (one side changed), or settled on the spot."""
@@ -522,7 +541,7 @@ class _Run:
         elif key not in self.to_local and key not in self.to_external:
             self.agreed.append(key)
 
-    def _decide(self, group: str, disputed: list[_Field], calm: list[_Field]) -> bool:
+    def _decide(self, disputed: list[_Field], calm: list[_Field]) -> bool:
         """Settle the group by rules and strategy; False, having planned nothing, if a reviewer must."""
         if self._waits_unchanged([*disputed, *calm]):
             return False
@@ -565,10 +584,6 @@ class _Run:
         ):
             self._propagate(field)
             return
-        if not field.is_external_changed:
-            field.inward = self.inward(field.key, field.external)
-            if field.inward is MISSING:
-                return
         value = field.local if leader.winner == "local" else field.inward
         because = f"decided together with its group: {leader.because}"
         self._apply(field, Resolution(leader.winner, value, because))
@@ -605,10 +620,6 @@ class _Run:
             for field in fields:
                 self.hold(field.key, HeldReason.OPEN_CONFLICT, "waits for a reviewer", field.external)
             return
-        for field in calm:
-            if not field.is_external_changed:
-                inward = self.quiet_inward(field.key, field.external)
-                field.inward = None if inward is MISSING else inward
         name = group or fields[0].key
         conflicts = tuple(_conflict(field) for field in fields)
         self.conflicts.append(ConflictGroup(name, conflicts, self._reason(disputed, calm)))

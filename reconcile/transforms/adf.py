@@ -62,8 +62,8 @@ def _collect(node: Any, lost: set[str], depth: int) -> None:
     if kind not in _KNOWN:
         lost.add(kind[:40] or "an unnamed node")
     attrs = node.get("attrs")
-    is_cell = kind in ("tableCell", "tableHeader") and isinstance(attrs, Mapping)
-    if is_cell and (attrs.get("colspan", 1) != 1 or attrs.get("rowspan", 1) != 1):
+    spans = (attrs.get("colspan", 1), attrs.get("rowspan", 1)) if isinstance(attrs, Mapping) else (1, 1)
+    if kind in ("tableCell", "tableHeader") and spans != (1, 1):
         lost.add("merged table cells")
     lost.update(str(mark.get("type"))[:40] for mark in _list(node, "marks") if mark.get("type") not in _MARKS)
     for child in _list(node, "content"):

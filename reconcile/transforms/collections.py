@@ -13,7 +13,9 @@ from reconcile.transforms.base import ALL_KINDS, Option, Options, Transform
 def _member(value: Any, key: str) -> str | None:
     """One member's text: the value itself, or what its object holds under ``key``."""
     if isinstance(value, dict):
-        value = value.get(key)
+        if key not in value:
+            raise ValueProblem(f"{shown(value)} has no '{key}'")
+        value = value[key]
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
