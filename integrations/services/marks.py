@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, PositiveSmallIntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
@@ -67,6 +67,7 @@ def _mark(reason: str, priority: int, method: str, now: datetime) -> dict[str, A
         "priority": Case(
             When(dirty_at__isnull=True, then=Value(priority)),
             default=Least(F("priority"), Value(priority)),
+            output_field=PositiveSmallIntegerField(),
         ),
         "method": method,
     }

@@ -1,0 +1,184 @@
+"""Ready-made set-ups; export and import of an integration as JSON without secrets (B4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from connectors import registry
+from integrations.audit import audit
+from integrations.models import FieldMap, Integration, IntegrationTemplate, StatusMap
+from integrations.services.control import integration_create
+from integrations.services.fieldmaps import field_map_save
+from integrations.services.problems import InvalidSettings
+from integrations.services.validation import EDITABLE
+from workspace.models import Tenant
+
+FORMAT = 1
+#: facts of one deployment or person, which do not travel
+_STAYS_HOME = frozenset({"owner", "ip_allow_list", "name"})
+_PORTABLE = tuple(sorted(EDITABLE - _STAYS_HOME))
+
+BUILT_IN: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Waitlist ↔ LeanKit board",
+        "connector": "leankit",
+        "description": "Waitlist entries are cards of one board; lanes are their stages, comments go both ways.",
+        "body": {"settings": {"sync_frequency": "realtime", "conflict_strategy": "manual_review"}},
+    },
+    {
+        "name": "GitHub issues ↔ tasks",
+        "connector": "github",
+        "description": "Issues of one repository with comments, labels, milestones and assignees.",
+        "body": {"settings": {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"}},
+    },
+    {
+        "name": "Trello board ↔ tasks",
+        "connector": "trello",
+        "description": "Cards of one board; lists are stages.",
+        "body": {"settings": {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"}},
+    },
+    {
+        "name": "Look first: read only",
+        "connector": "",
+        "description": "Browse the other side; nothing is written on either. Switch it off when you trust it.",
+        "body": {
+            "settings": {"read_only": True, "sync_frequency": "manual", "create_missing_locally": False}
+        },
+    },
+    {
+        "name": "Deals ↔ opportunities",
+        "connector": "hubspot",
+        "description": "Deals of one pipeline with their amounts and stages.",
+        "body": {"settings": {"sync_frequency": "every_15min", "conflict_strategy": "latest_wins"}},
+    },
+)
+
+
+def builtin_templates_ensure() -> None:
+    """Create or renew the built-in templates of the connectors that are installed."""
+    present = set(registry.slugs()) | {""}
+    for row in BUILT_IN:
+        if row["connector"] not in present:
+            continue
+        IntegrationTemplate.objects.update_or_create(
+            tenant=None,
+            name=row["name"],
+            defaults={
+                "connector": row["connector"],
+                "description": row["description"],
+                "body": {"format": FORMAT, **row["body"]},
+            },
+        )
+
+
+def template_export(*, integration: Integration, user: Any) -> dict[str, Any]:
+    """The set-up as a document that may be given away: settings, field maps and status maps; never a secret."""
+    secret_names = {field.name for field in registry.get(integration.connector).secrets}
+    values = {name: getattr(integration, name) for name in _PORTABLE}
+    values["options"] = {name: value for name, value in values["options"].items() if name not in secret_names}
+    maps = FieldMap.objects.filter(integration=integration, is_current=True)
+    statuses = StatusMap.objects.filter(integration=integration)
+    audit(integration, "template.exported", user=user)
+    return {
+        "format": FORMAT,
+        "connector": integration.connector,
+        "name": integration.name,
+        "settings": values,
+        "field_maps": [
+            {"resource": row.resource, "record_type": row.record_type, "links": row.links} for row in maps
+        ],
+        "status_maps": [
+            {
+                "resource": row.resource,
+                "link_key": row.link_key,
+                "external_value": row.external_value,
+                "external_name": row.external_name,
+                "local_value": row.local_value,
+                "is_return": row.is_return,
+            }
+            for row in statuses
+        ],
+    }
+
+
+def template_import(
+    *,
+    tenant: Tenant,
+    user: Any,
+    body: Mapping[str, Any],
+    name: str,
+    connector: str = "",
+    secrets: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+    **overrides: Any,
+) -> tuple[Integration, str]:
+    """A DRAFT from a document of ``template_export`` or a built-in template's body; all of it or nothing."""
+    errors = _shape_problems(body)
+    if errors:
+        raise InvalidSettings(errors)
+    values = {name: value for name, value in body.get("settings", {}).items() if name in _PORTABLE}
+    with transaction.atomic():
+        integration, secret = integration_create(
+            tenant=tenant,
+            user=user,
+            name=name,
+            connector=connector or str(body.get("connector") or ""),
+            secrets=secrets,
+            now=now,
+            **{**values, **overrides},
+        )
+        for field_map in body.get("field_maps", []):
+            field_map_save(
+                integration=integration,
+                resource=field_map["resource"],
+                record_type=field_map.get("record_type", ""),
+                links=field_map["links"],
+                user=user,
+                note="imported",
+                now=now,
+            )
+        StatusMap.objects.bulk_create(
+            StatusMap(
+                integration=integration,
+                resource=str(row["resource"])[:60],
+                link_key=str(row.get("link_key") or "stage")[:60],
+                external_value=str(row["external_value"])[:300],
+                external_name=str(row.get("external_name") or "")[:300],
+                local_value=str(row.get("local_value") or "")[:60],
+                is_return=bool(row.get("is_return")),
+                position=number,
+            )
+            for number, row in enumerate(body.get("status_maps", []))
+        )
+    return integration, secret
+
+
+def _shape_problems(body: Any) -> dict[str, list[str]]:
+    if not isinstance(body, Mapping) or body.get("format") != FORMAT:
+        return {"body": [f"This is no set-up of format {FORMAT}."]}
+    errors: dict[str, list[str]] = {}
+    if not isinstance(body.get("settings", {}), Mapping):
+        errors["body.settings"] = ["This must be an object."]
+    for part, needed in (
+        ("field_maps", ("resource", "links")),
+        ("status_maps", ("resource", "external_value")),
+    ):
+        rows = body.get(part, [])
+        if not isinstance(rows, list) or len(rows) > 2000:
+            errors[f"body.{part}"] = ["This must be a list of at most 2000 rows."]
+            continue
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping) or any(key not in row for key in needed):
+                errors[f"body.{part}[{number}]"] = [f"A row needs {' and '.join(needed)}."]
+    seen = [
+        (r.get("resource"), r.get("link_key", "stage"), r.get("external_value"))
+        for r in body.get("status_maps", [])
+        if isinstance(r, Mapping)
+    ]
+    if len(set(map(str, seen))) != len(seen):
+        errors["body.status_maps"] = ["A status is listed twice."]
+    return errors
