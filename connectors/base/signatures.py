@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from .times import parse_instant
-from .types import BadSignature, WebhookRequest
+from .types import BadSignature, BadTimestamp, WebhookRequest
 
 Encoding = Literal["hex", "base64", "base64url"]
 
@@ -176,9 +176,9 @@ def fill_payload(template: str, *, body: bytes, timestamp: str, method: str, url
 def check_timestamp(
     text: str, *, now: datetime, tolerance_seconds: int = 300, style: str = "epoch_s"
 ) -> None:
-    """Raises ``BadSignature`` if the timestamp is missing, unreadable, or too far from now."""
+    """Raises ``BadTimestamp`` if the timestamp is missing, unreadable, or too far from now."""
     if not text:
-        raise BadSignature("The timestamp is missing.")
+        raise BadTimestamp("The timestamp is missing.")
     number: float | None
     try:
         number = float(text)
@@ -191,9 +191,9 @@ def check_timestamp(
     else:
         moment = parse_instant(number / 1000 if style == "epoch_ms" else number)
     if moment is None:
-        raise BadSignature("The timestamp cannot be read.")
+        raise BadTimestamp("The timestamp cannot be read.")
     if abs((now - moment).total_seconds()) > tolerance_seconds:
-        raise BadSignature("The timestamp is too old or too far ahead.")
+        raise BadTimestamp("The timestamp is too old or too far ahead.")
 
 
 def check_token(given: str, secrets: Sequence[str], *, prefix: str = "") -> None:

@@ -157,6 +157,10 @@ class BadSignature(Exception):
     """The request does not prove where it comes from (401). ``str()`` is safe to show."""
 
 
+class BadTimestamp(BadSignature):
+    """Signed or not, the request is too old, from the future, or bears no time (400)."""
+
+
 class BadPayload(Exception):
     """The request is genuine but unreadable (400)."""
 
