@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -77,12 +78,37 @@ def as_message(event: LiveEvent) -> dict[str, Any]:
     }
 
 
+def last_seq_of(room: str) -> int:
+    """The number of the room's newest event; 0 if it never had one."""
+    return LiveRoom.objects.filter(name=room).values_list("last_seq", flat=True).first() or 0
+
+
 def events_after(room: str, seq: int, *, limit: int = FEED_LIMIT) -> dict[str, Any]:
     """Events of a room after ``seq``, oldest first: ``{events, last_seq, gap}``.
 
-    ``gap`` is True if events between ``seq`` and the first one left have expired: the page must reload.
+    ``gap`` is True if events between ``seq`` and the first one left have expired, or if the room's numbers
+    have begun anew: the page must reload.
     """
+    last_seq = last_seq_of(room)  # before the events: one that comes in between is then one of them
     rows = list(LiveEvent.objects.filter(room=room, seq__gt=seq).order_by("seq")[:limit])
-    last_seq = LiveRoom.objects.filter(name=room).values_list("last_seq", flat=True).first() or 0
-    gap = bool(last_seq > seq and (not rows or rows[0].seq > seq + 1))
-    return {"events": [as_message(row) for row in rows], "last_seq": last_seq, "gap": gap}
+    last_seq = max([last_seq, *(row.seq for row in rows[-1:])])
+    expired = last_seq > seq and (not rows or rows[0].seq > seq + 1)
+    return {
+        "events": [as_message(row) for row in rows],
+        "last_seq": last_seq,
+        "gap": expired or last_seq < seq,
+    }
+
+
+def events_expire(before: datetime, *, batch: int = 5000) -> int:
+    """Delete events older than ``before``, a batch at a time; how many went. Rooms keep counting."""
+    gone = 0
+    while True:
+        ids = list(
+            LiveEvent.objects.filter(created_at__lt=before)
+            .order_by("created_at")[:batch]
+            .values_list("pk", flat=True)
+        )
+        if not ids:
+            return gone
+        gone += LiveEvent.objects.filter(pk__in=ids).delete()[0]
