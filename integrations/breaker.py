@@ -17,8 +17,14 @@ LONGEST_WAIT = timedelta(minutes=15)
 PROBE_LEASE = timedelta(seconds=120)
 
 
+class CircuitOpen(Retryable):
+    """Nothing was sent: wait for the next probe."""
+
+    code = "circuit_open"
+
+
 def guard(integration: Integration, now: datetime) -> None:
-    """Raise ``Retryable`` while the circuit is open. When a probe is due, exactly one caller gets through."""
+    """Raise ``CircuitOpen`` while the circuit is open. When a probe is due, exactly one caller gets through."""
     if integration.breaker_state == BreakerState.CLOSED:
         return
     rows = Integration.objects.filter(id=integration.id)
@@ -34,11 +40,15 @@ def guard(integration: Integration, now: datetime) -> None:
     if state == BreakerState.CLOSED:
         return
     wait = max(1.0, (at - now).total_seconds()) if at else FIRST_PROBE.total_seconds()
-    raise Retryable(
-        "The service failed several times in a row, so no requests are made for a while.",
-        code="circuit_open",
-        retry_after=wait,
+    raise CircuitOpen(
+        "The service failed several times in a row, so no requests are made for a while.", retry_after=wait
     )
+
+
+def is_open(integration: Integration, now: datetime) -> bool:
+    """True while nobody may try; asks nothing of the database and lets no probe through."""
+    is_shut = integration.breaker_state != BreakerState.CLOSED
+    return is_shut and integration.breaker_probe_at is not None and integration.breaker_probe_at > now
 
 
 def record_success(integration: Integration, *, now: datetime) -> bool:

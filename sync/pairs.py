@@ -1,0 +1,232 @@
+"""One pair in memory: both sides as they are now, the plan, and how the bases move. No query, no request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.base.types import ExternalRecord
+from integrations.models import MappingState
+from reconcile.digest import digest
+from reconcile.loops import oscillates
+from reconcile.model import (
+    JSON,
+    Bases,
+    Clocks,
+    Decided,
+    Held,
+    HeldReason,
+    Plan,
+    Provenance,
+    Snapshot,
+)
+from reconcile.planner import plan as make_plan
+from sync.context import References, ResourceContext
+from workspace.services import RecordState
+
+#: a held field of these kinds asks for a person; the rest only explain why nothing flows
+BLOCKING = {HeldReason.UNMAPPED, HeldReason.UNREADABLE, HeldReason.REFUSED, HeldReason.OSCILLATING}
+HISTORY_KEPT = 12
+HISTORY_WINDOW = timedelta(hours=1)
+
+
+@dataclass
+class Pair:
+    """A mapping's stored half (bases, holds, history) beside what both sides hold now."""
+
+    rc: ResourceContext
+    base_local: dict[str, JSON] | None
+    base_external: dict[str, JSON] | None
+    provenance: dict[str, str]
+    local: RecordState | None = None
+    external: ExternalRecord | None = None
+    held: dict[str, Any] = field(default_factory=dict)
+    history: dict[str, list[list[str]]] = field(default_factory=dict)
+    open_conflicts: Mapping[str, tuple[JSON, JSON]] = field(default_factory=dict)
+    decided: Mapping[str, Decided] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fm = self.rc.field_map
+        self.local_snapshot: Snapshot = fm.read_local(self.local.values) if self.local else {}
+        self.external_snapshot: Snapshot = fm.read_external(self.external.data) if self.external else {}
+
+    @property
+    def bases(self) -> Bases | None:
+        if self.base_local is None and self.base_external is None:
+            return None
+        return Bases(self.base_local or {}, self.base_external or {}, self.provenance)
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self.external_snapshot)
+
+    def local_changed(self) -> bool:
+        return any(self.local_snapshot.get(k) != v for k, v in (self.base_local or {}).items())
+
+    def external_changed(self) -> bool:
+        present = self.external_snapshot
+        return any(k in present and present[k] != v for k, v in (self.base_external or {}).items())
+
+    def plan(self, refs: References, *, check_drift: bool = False, clock_offset: float = 0.0) -> Plan:
+        """The one plan: previewed, applied and logged alike."""
+        external_at = self.external.updated_at if self.external else None
+        return make_plan(
+            field_map=self.rc.field_map,
+            bases=self.bases,
+            local=self.local_snapshot,
+            external=self.external_snapshot,
+            policy=self.rc.policy,
+            ctx=refs,
+            clocks=Clocks(
+                local=self.local.updated_at if self.local else None,
+                external=external_at - timedelta(seconds=clock_offset) if external_at else None,
+            ),
+            decided=self.decided,
+            held=self._standing_holds(),
+            open_conflicts=self.open_conflicts,
+            check_drift=check_drift,
+        )
+
+    def _standing_holds(self) -> dict[str, Held]:
+        """Holds that last until a side changes again or a person acts."""
+        standing = {}
+        for key, held in self.held.items():
+            if held["reason"] not in {HeldReason.REFUSED, HeldReason.OSCILLATING}:
+                continue
+            seen = held.get("seen")
+            if seen == digest({"l": self.local_snapshot.get(key), "e": self.external_snapshot.get(key)}):
+                standing[key] = Held(HeldReason(held["reason"]), held["detail"], held.get("raw"))
+        return standing
+
+    def references_in(self) -> set[tuple[str, str]]:
+        return set(self.rc.field_map.references_in(self.external_snapshot))
+
+    def references_out(self) -> set[tuple[str, str]]:
+        return set(self.rc.field_map.references_out(self.local_snapshot))
+
+    # -- how bases move ---------------------------------------------------------------------------------
+
+    def agree_brought_in(self, plan: Plan, kept: Snapshot) -> None:
+        """Move the bases of what the local transaction proves; ``kept`` is what the record really holds now.
+
+        A field that is also to be sent out has its external base moved to what was just taken in, so that
+        a crash before the push leaves an ordinary one-sided local change, not a second merge.
+        """
+        self._start_bases()
+        assert self.base_local is not None and self.base_external is not None
+        for key, value in plan.to_local.items():
+            if key in self.external_snapshot:
+                self.base_external[key] = self.external_snapshot[key]
+            if key not in plan.to_external:
+                self.base_local[key] = kept.get(key, value)
+                is_whole = kept.get(key, value) == value
+                self.provenance[key] = (Provenance.EQUAL if is_whole else Provenance.WRITTEN).value
+        for key in plan.agreed:
+            self._agree(key, self.local_snapshot.get(key), self.external_snapshot, Provenance.EQUAL)
+        for key in plan.accepted:
+            value = plan.to_local.get(key, self.local_snapshot.get(key))
+            self._agree(key, value, self.external_snapshot, Provenance.ACCEPTED)
+
+    def agree_sent_out(self, plan: Plan, answer: Snapshot) -> None:
+        """Move the bases of what the vendor now really holds (read back, D4)."""
+        self._start_bases()
+        for key in plan.to_external:
+            value = plan.to_local.get(key, self.local_snapshot.get(key))
+            self._agree(key, value, answer, Provenance.WRITTEN)
+
+    def agree_created_locally(self, values: Snapshot, kept: Snapshot) -> None:
+        """A record was made here from the external one: every key that was taken over agrees.
+
+        ``kept`` is what the record really holds; what stayed empty on both sides agrees too.
+        """
+        self._start_bases()
+        for key, there in self.external_snapshot.items():
+            if key in values:
+                stored = kept.get(key, values[key])
+                provenance = Provenance.EQUAL if stored == values[key] else Provenance.WRITTEN
+                self._agree(key, stored, self.external_snapshot, provenance)
+            elif there in (None, "", []) and kept.get(key) in (None, "", []):
+                self._agree(key, kept.get(key), self.external_snapshot, Provenance.EQUAL)
+
+    def _start_bases(self) -> None:
+        self.base_local = dict(self.base_local or {})
+        self.base_external = dict(self.base_external or {})
+        self.provenance = dict(self.provenance)
+
+    def _agree(self, key: str, local: JSON, external: Snapshot, provenance: Provenance) -> None:
+        assert self.base_local is not None and self.base_external is not None
+        self.base_local[key] = local
+        if key in external:
+            self.base_external[key] = external[key]
+        self.provenance[key] = provenance.value
+
+    # -- loops that succeed -----------------------------------------------------------------------------
+
+    def remember_writes(self, keys: Iterable[str], side: str, values: Snapshot, now: datetime) -> None:
+        """Note what was written per field, for the cycle detector."""
+        for key in keys:
+            entries = self.history.setdefault(key, [])
+            entries.append([now.isoformat(), side, digest({"v": values.get(key)})])
+            del entries[:-HISTORY_KEPT]
+
+    def fighting(self, plan: Plan, now: datetime) -> dict[str, Held]:
+        """Fields whose values keep alternating: quarantined, with who fights whom (ENGINE.md F2)."""
+        fights = {}
+        for side, values in (("local", plan.to_local), ("external", plan.to_external)):
+            for key, value in values.items():
+                recent = (now - HISTORY_WINDOW).isoformat()
+                written = [e[2] for e in self.history.get(key, []) if e[1] == side and e[0] > recent]
+                if oscillates([*written, digest({"v": value})]):
+                    fights[key] = Held(
+                        HeldReason.OSCILLATING,
+                        f"This field keeps changing back and forth: Lockstep and {self.rc.connector.name} (or an "
+                        "automation there) undo each other. Stop one of them, then retry.",
+                        value,
+                    )
+        return fights
+
+    def held_as_json(self, plan: Plan) -> dict[str, Any]:
+        """The plan's holds as stored: with what both sides held, so that a new edit lifts them."""
+        return {
+            key: {
+                "reason": held.reason.value,
+                "detail": held.detail,
+                "raw": held.raw,
+                "seen": digest({"l": self.local_snapshot.get(key), "e": self.external_snapshot.get(key)}),
+            }
+            for key, held in plan.held.items()
+            if held.reason is not HeldReason.OPEN_CONFLICT
+        }
+
+
+def without(plan: Plan, keys: dict[str, Held]) -> Plan:
+    """The plan less some fields, which are held instead."""
+    if not keys:
+        return plan
+    return Plan(
+        to_local={k: v for k, v in plan.to_local.items() if k not in keys},
+        to_external={k: v for k, v in plan.to_external.items() if k not in keys},
+        agreed=plan.agreed,
+        accepted=plan.accepted,
+        conflicts=plan.conflicts,
+        decisions=tuple(d for d in plan.decisions if d.conflict.key not in keys),
+        settled=tuple(k for k in plan.settled if k not in keys),
+        stale_decisions=plan.stale_decisions,
+        held={**plan.held, **keys},
+        drift=plan.drift,
+    )
+
+
+def state_after(held: Mapping[str, Any], *, open_conflict: bool, waits: bool) -> tuple[MappingState, str]:
+    """The state and sentence a mapping shows once its plan has been carried out."""
+    if open_conflict:
+        return MappingState.CONFLICT, "A reviewer has to decide."
+    blocking = {k: h for k, h in held.items() if h["reason"] in BLOCKING}
+    if blocking:
+        key, first = next(iter(sorted(blocking.items())))
+        return MappingState.HELD, f"{key}: {first['detail']}"[:500]
+    if waits:
+        return MappingState.PENDING, "Waits to be sent."
+    return MappingState.SYNCED, ""

@@ -1,0 +1,395 @@
+"""Creating one side of a pair, exactly once (E6): intent first, call, then both bases in one transaction."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from connectors.base.errors import AlreadyExists, ConfigurationProblem, RecordProblem, Retryable, SyncError
+from connectors.base.types import Can, CreateClass, ExternalRecord
+from integrations.models import IntentState, Mapping, MappingState, Operation, WriteIntent, WriteKind
+from reconcile.digest import digest
+from reconcile.kinds import ValueProblem
+from reconcile.model import Plan, Provenance
+from reconcile.planner import plan_external_create, plan_local_create
+from sync import leases, scopes
+from sync.context import References
+from sync.journal import log_pair
+from sync.pairs import Pair, state_after
+from sync.readback import is_explained
+from sync.runtime import runtime
+from sync.services import matching, merges
+from sync.work import Again, NotYet, Outcome, Work
+from workspace.ids import new_id
+from workspace.services import record_create, record_values
+
+#: a create may still arrive at the vendor this long after we lost sight of it
+SETTLE_SECONDS = 60.0
+UNSETTLED = [IntentState.OPEN, IntentState.IN_DOUBT]
+
+
+# -- there → here ------------------------------------------------------------------------------------------
+
+
+def create_locally(work: Work, pair: Pair) -> Outcome:
+    """Make the local record of an external one, or adopt the one it matches at first contact."""
+    assert pair.external is not None
+    _wait_for_creates_under_way(work)
+    refs = References().load(work.integration, inward=pair.references_in(), outward=set())
+    plan = plan_local_create(
+        field_map=work.rc.field_map, external=pair.external_snapshot, policy=work.rc.policy, ctx=refs
+    )
+    values = work.rc.field_map.local_fields(plan.to_local)
+    structure = parent_values(work, pair.external)
+    match = matching.find(work.rc, work.mapping.tenant_id, values)
+    if len(match) > 1:
+        return matching.ask(work, pair, match)
+    with transaction.atomic():
+        if match:
+            leases.save(work.mapping, record_id=match[0])
+            matched = True
+        else:
+            refuse_if_required_is_held(work, plan)
+            _bring_in_new(work, pair, {**values, **structure}, plan)
+            matched = False
+    if matched:
+        raise Again("adopted a record that was here already")
+    runtime().point("after_bring_in")
+    state, reason = state_after(work.mapping.held, open_conflict=False, waits=False)
+    log_pair(work, operation=Operation.CREATE)
+    leases.release(work.mapping, clean=True, state=state, state_reason=reason, **_settled_columns())
+    return Outcome.APPLIED if state is MappingState.SYNCED else Outcome.HELD
+
+
+def refuse_if_required_is_held(work: Work, plan: Plan) -> None:
+    """A record without a required field is not made: raises ``RecordProblem`` naming the field."""
+    for key, held in plan.held.items():
+        if work.rc.field_map.links[key].required:
+            raise RecordProblem(f"{key}: {held.detail}", code="mapping", field=key)
+
+
+def _bring_in_new(work: Work, pair: Pair, values: dict[str, Any], plan: Plan) -> None:
+    assert pair.external is not None
+    now = runtime().now()
+    record = record_create(
+        tenant=work.mapping.tenant,
+        record_type=work.rc.record_type,
+        values=values,
+        origin=work.origin(),
+        now=now,
+        external_metadata={},
+    )
+    pair.agree_created_locally(plan.to_local, work.rc.field_map.read_local(record_values(record)))
+    work.field_changes["local"] = {key: {"from": None, "to": value} for key, value in values.items()}
+    leases.save(
+        work.mapping,
+        record_id=record.id,
+        base_local=pair.base_local,
+        base_external=pair.base_external,
+        provenance=pair.provenance,
+        held=pair.held_as_json(plan),
+        deferred=merges.deferred(pair, plan),
+        fingerprint=pair.fingerprint,
+        local_revision=record.revision,
+        field_map_version=work.rc.field_map_version,
+        last_in_at=now,
+        last_synced_at=now,
+        **work.external_facts(pair.external),
+    )
+
+
+def parent_values(work: Work, record: ExternalRecord) -> dict[str, Any]:
+    """Where a child belongs here (a comment's record). Raises ``NotYet`` if its parent isn't here."""
+    if not work.rc.resource.parent:
+        return {}
+    parent_id = record.parent_id or work.mapping.external_parent_id
+    parent = (
+        Mapping.objects.filter(
+            integration=work.integration, resource=work.rc.resource.parent, external_id=parent_id
+        )
+        .values_list("record_type", "record_id", "state")
+        .first()
+    )
+    if parent is None or parent[1] is None:
+        if parent is None:
+            raise scopes.Filtered(f"Its {work.rc.resource.parent} isn't synced.")
+        raise NotYet(f"Its {work.rc.resource.parent} isn't here yet.", seconds=10)
+    return {"on_type": parent[0], "on_id": str(parent[1])}
+
+
+def _wait_for_creates_under_way(work: Work) -> None:
+    """An unknown record may be the answer to a create of ours whose answer is still out: wait for that first."""
+    first_seen = work.mapping.created_at
+    intents = open_creates(work.integration.id, work.rc.name).filter(created_at__lte=first_seen)
+    if intents.filter(state=IntentState.OPEN).exists():
+        raise NotYet("A create of ours is under way; this record may be its result.", seconds=5)
+
+
+def open_creates(integration_id: UUID, resource: str) -> Any:
+    """Creates whose outcome is not known yet."""
+    return WriteIntent.objects.filter(
+        mapping__integration_id=integration_id,
+        mapping__resource=resource,
+        kind=WriteKind.CREATE,
+        state__in=UNSETTLED,
+    )
+
+
+# -- here → there ------------------------------------------------------------------------------------------
+
+
+def create_externally(work: Work, pair: Pair) -> Outcome:
+    """Make the external record of a local one."""
+    if Can.CREATE not in work.rc.resource.can:
+        raise RecordProblem(f"{work.rc.connector.name} doesn't let us create a {work.rc.resource.label}.")
+    _find_parent_there(work, pair)
+    refs = References().load(work.integration, inward=set(), outward=pair.references_out())
+    plan = plan_external_create(
+        field_map=work.rc.field_map, local=pair.local_snapshot, policy=work.rc.policy, ctx=refs
+    )
+    refuse_if_required_is_held(work, plan)
+    intent = _open_intent(work, pair, dict(plan.to_external))
+    runtime().point("after_intent")
+    answer = _send(work, intent)
+    runtime().point("after_call")
+    return _adopt(work, pair, intent, answer, plan)
+
+
+def _find_parent_there(work: Work, pair: Pair) -> None:
+    if not work.rc.resource.parent or work.mapping.external_parent_id:
+        return
+    on_id = pair.local.values.get("on_id") if pair.local else None
+    parent = (
+        Mapping.objects.live()
+        .filter(integration=work.integration, resource=work.rc.resource.parent, record_id=on_id)
+        .values_list("external_id", flat=True)
+        .first()
+        if on_id
+        else None
+    )
+    if parent is None:
+        raise NotYet(f"Its {work.rc.resource.parent} isn't there yet.", seconds=10)
+    with transaction.atomic():
+        leases.save(work.mapping, external_parent_id=parent)
+
+
+def _open_intent(work: Work, pair: Pair, sent: dict[str, Any]) -> WriteIntent:
+    """The committed row that outlives us; reused if an earlier try left one that was never sent."""
+    now = runtime().now()
+    fields = {"local": {key: pair.local_snapshot.get(key) for key in sent}, "external": sent}
+    with transaction.atomic():
+        leases.save(work.mapping, state=MappingState.PENDING, state_reason="Being created there.")
+        intent = WriteIntent.objects.filter(
+            mapping=work.mapping, kind=WriteKind.CREATE, state=IntentState.OPEN
+        ).first()
+        if intent is None:
+            intent = WriteIntent(
+                id=new_id(), mapping=work.mapping, kind=WriteKind.CREATE, key=new_id().hex, created_at=now
+            )
+        intent.fields = fields
+        intent.sent_at = now
+        intent.save()
+    return intent
+
+
+def _send(work: Work, intent: WriteIntent) -> ExternalRecord:
+    """The create itself. A failure that proves nothing was made closes the intent."""
+    fields = work.rc.field_map.external_writes(intent.fields["external"])
+    try:
+        answer = work.client.create(work.rc.name, fields, key=intent.key, parent_id=work.parent_id)
+    except AlreadyExists as exists:
+        _close_intent(intent, IntentState.FAILED, "it was there already")
+        if exists.external_id is None:
+            raise
+        _adopt_existing(work, exists.external_id)
+        raise Again("it was there already") from exists
+    except Retryable as error:
+        if not error.ambiguous:  # nothing was made: the same intent goes again
+            WriteIntent.objects.filter(id=intent.id).update(sent_at=None)
+        raise
+    except (RecordProblem, ConfigurationProblem):
+        _close_intent(intent, IntentState.FAILED, "refused")
+        raise
+    if not answer.complete:
+        answer = work.client.get(work.rc.name, answer.id, parent_id=work.parent_id)
+    return answer
+
+
+def _close_intent(intent: WriteIntent, state: IntentState, evidence: str) -> None:
+    WriteIntent.objects.filter(id=intent.id).update(
+        state=state, evidence=evidence[:500], settled_at=runtime().now()
+    )
+
+
+def _adopt_existing(work: Work, external_id: str) -> None:
+    """Link to a record the vendor says is there; the next round compares field by field, overwriting nothing."""
+    with transaction.atomic():
+        _absorb_placeholder(work, external_id)
+        leases.save(work.mapping, external_id=external_id, base_local=None, base_external=None)
+
+
+def _absorb_placeholder(work: Work, external_id: str) -> None:
+    """A webhook or poll may have noticed our new record first: its empty mapping makes way (I6)."""
+    other = Mapping.objects.filter(
+        integration=work.integration, resource=work.rc.name, external_id=external_id
+    ).exclude(id=work.mapping.id)
+    deleted, _ = other.filter(record_id__isnull=True).delete()
+    if not deleted and other.exists():
+        raise RecordProblem(
+            f"{work.rc.resource.label} {external_id} is linked to another record here already.",
+            code="mapping",
+        )
+
+
+def _adopt(
+    work: Work,
+    pair: Pair,
+    intent: WriteIntent,
+    answer: ExternalRecord,
+    plan: Plan,
+) -> Outcome:
+    """Id, bases and intent in one transaction: from here on the pair is an ordinary one."""
+    now = runtime().now()
+    stored = pair.rc.field_map.read_external(answer.data)
+    _agree_created(pair, intent, stored)
+    columns = {
+        "external_id": answer.id,
+        "base_local": pair.base_local,
+        "base_external": pair.base_external,
+        "provenance": pair.provenance,
+        "held": pair.held_as_json(plan),
+        "last_out_at": now,
+        "last_synced_at": now,
+        "field_map_version": work.rc.field_map_version,
+        "local_revision": pair.local.revision if pair.local else 0,
+        **work.external_facts(answer),
+    }
+    news = any(stored.get(k) != v for k, v in (pair.base_external or {}).items() if k in stored)
+    columns["fingerprint"] = "" if news else digest(stored)
+    work.field_changes["external"] = {
+        key: {"from": None, "to": value} for key, value in plan.to_external.items()
+    }
+    with transaction.atomic():
+        _absorb_placeholder(work, answer.id)
+        leases.save(work.mapping, **columns)
+        _close_intent(intent, IntentState.SETTLED, f"created as {answer.id}")
+    runtime().point("after_bases")
+    state, reason = state_after(work.mapping.held, open_conflict=False, waits=False)
+    log_pair(work, operation=Operation.CREATE)
+    leases.release(work.mapping, clean=not news, state=state, state_reason=reason, **_settled_columns())
+    return Outcome.APPLIED if state is MappingState.SYNCED else Outcome.HELD
+
+
+def _agree_created(pair: Pair, intent: WriteIntent, stored: dict[str, Any]) -> None:
+    """Bases of a record we created: what we sent, as the vendor stored it. Edits made there since stay news."""
+    pair._start_bases()
+    refs = References()
+    for key, sent in intent.fields["external"].items():
+        kept = stored.get(key, sent)
+        if kept != sent:
+            try:
+                ours = pair.rc.field_map.inward(key, sent, refs)
+                theirs = pair.rc.field_map.inward(key, kept, refs)
+            except ValueProblem:
+                ours, theirs = sent, kept
+            if not is_explained(ours, theirs):
+                kept = sent
+        pair._agree(key, intent.fields["local"].get(key), {key: kept}, Provenance.WRITTEN)
+    for (
+        key,
+        value,
+    ) in stored.items():  # what the vendor filled in by itself is agreed only if it is what is here
+        if key not in intent.fields["external"] and pair.local_snapshot.get(key) in (None, "", []):
+            try:
+                inward = pair.rc.field_map.inward(key, value, refs)
+            except ValueProblem:
+                continue
+            if inward in (None, "", []):
+                pair._agree(key, pair.local_snapshot.get(key), {key: value}, Provenance.EQUAL)
+
+
+# -- after a crash -----------------------------------------------------------------------------------------
+
+
+def settle_open_intent(work: Work) -> None:
+    """Find out what became of a create whose answer we never stored, before anything else (E6).
+
+    Raises ``NotYet`` while it may still arrive, ``Again`` once the record was found and adopted. Returns if
+    there is nothing to settle or it is proven that nothing was made.
+    """
+    if work.mapping.external_id is not None:
+        return
+    intent = WriteIntent.objects.filter(
+        mapping=work.mapping, kind=WriteKind.CREATE, state=IntentState.OPEN, sent_at__isnull=False
+    ).first()
+    if intent is None:
+        return
+    match work.rc.resource.create_class:
+        case CreateClass.KEYED | CreateClass.UPSERT:
+            return  # the same key again makes no second record
+        case CreateClass.MARKER:
+            _look_up(work, intent)
+        case CreateClass.UNPROVABLE:
+            _doubt(work, intent)
+
+
+def _look_up(work: Work, intent: WriteIntent) -> None:
+    found = work.client.find_by_key(
+        work.rc.name, intent.key, since=intent.created_at - timedelta(minutes=5), parent_id=work.parent_id
+    )
+    if found is not None:
+        _adopt_found(work, intent, found)
+        raise Again("found the record that an interrupted create had made")
+    assert intent.sent_at is not None
+    age = (runtime().now() - intent.sent_at).total_seconds()
+    if age < SETTLE_SECONDS:
+        raise NotYet(
+            "A create was interrupted; waiting until it can't arrive any more.", seconds=SETTLE_SECONDS - age
+        )
+
+
+def _adopt_found(work: Work, intent: WriteIntent, found: ExternalRecord) -> None:
+    pair = Pair(work.rc, work.mapping.base_local, work.mapping.base_external, dict(work.mapping.provenance))
+    stored = work.rc.field_map.read_external(found.data)
+    _agree_created(pair, intent, stored)
+    with transaction.atomic():
+        _absorb_placeholder(work, found.id)
+        leases.save(
+            work.mapping,
+            external_id=found.id,
+            base_local=pair.base_local,
+            base_external=pair.base_external,
+            provenance=pair.provenance,
+            **work.external_facts(found),
+        )
+        _close_intent(intent, IntentState.SETTLED, f"found as {found.id}")
+
+
+def _doubt(work: Work, intent: WriteIntent) -> None:
+    reason = (
+        f"A create was interrupted and {work.rc.connector.name} gives no way to prove whether it arrived. "
+        "Look there: link the record if it exists, or create it again."
+    )
+    with transaction.atomic():
+        WriteIntent.objects.filter(id=intent.id).update(state=IntentState.IN_DOUBT, evidence=reason[:500])
+        leases.save(work.mapping, state=MappingState.IN_DOUBT, state_reason=reason[:500])
+    raise InDoubt(reason)
+
+
+class InDoubt(SyncError):
+    """Nothing proves whether a create arrived: a person decides, nobody retries."""
+
+    code = "in_doubt"
+
+
+def _settled_columns() -> dict[str, Any]:
+    return {"attempts": 0, "last_error": "", "error_code": "", "next_attempt_at": None, "is_dead": False}
+
+
+def in_doubt_of(integration_id: UUID) -> Any:
+    """Pairs whose create is in doubt."""
+    return Mapping.objects.filter(Q(state=MappingState.IN_DOUBT), integration_id=integration_id)

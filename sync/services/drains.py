@@ -1,0 +1,71 @@
+"""Work off an integration's dirty marks; several workers may do so at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from integrations import breaker
+from integrations.models import Integration, Mapping
+from sync import leases
+from sync.context import IntegrationContext
+from sync.runtime import runtime
+from sync.services.pair_sync import claimed_sync
+
+#: pairs claimed at once: enough to save queries, few enough that workers share fairly and leases hold
+CLAIM = 8
+#: a drain ends after this long and is woken again, so that tasks stay short
+BUDGET = timedelta(seconds=60)
+
+
+def integration_drain(*, integration_id: UUID) -> Counter[str]:
+    """Reconcile due pairs until none is left or the time is up: ``{outcome: count}``, "more" if some remain."""
+    integration = (
+        Integration.objects.running().select_related("tenant", "credential").filter(id=integration_id).first()
+    )
+    outcomes: Counter[str] = Counter()
+    if integration is None:
+        return outcomes
+    context = IntegrationContext(integration)
+    ends_at = runtime().now() + BUDGET
+    while runtime().now() < ends_at:
+        if breaker.is_open(integration, runtime().now()):
+            return outcomes
+        claimed = claim_due(integration_id)
+        if not claimed:
+            return outcomes
+        for mapping in claimed:
+            outcomes[claimed_sync(mapping, context=context, correlation_id=mapping.lease_token)] += 1
+        integration.refresh_from_db()
+        if integration.status not in {"ACTIVE", "DEGRADED"}:
+            return outcomes
+    outcomes["more"] = 1
+    return outcomes
+
+
+def claim_due(integration_id: UUID) -> list[Mapping]:
+    """A few due pairs, leased to the caller: people's edits first, oldest mark first."""
+    now = runtime().now()
+    with transaction.atomic():
+        due = Mapping.objects.filter(integration_id=integration_id).due(now).order_by("priority", "dirty_at")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        return leases.claim(list(due.values_list("id", flat=True)[:CLAIM]), now=now)
+
+
+def integrations_with_work() -> list[tuple[UUID, int]]:
+    """``(integration, how many pairs are due)`` of running integrations; circuits that are open are left out."""
+    now = runtime().now()
+    open_circuit = Q(integration__breaker_state="open", integration__breaker_probe_at__gt=now)
+    rows = (
+        Mapping.objects.due(now)
+        .filter(integration__status__in=["ACTIVE", "DEGRADED"], integration__deleted_at__isnull=True)
+        .exclude(open_circuit)
+        .values_list("integration_id")
+    )
+    counts = Counter(row[0] for row in rows[:5000])
+    return sorted(counts.items(), key=lambda item: -item[1])

@@ -1,0 +1,438 @@
+"""Run a job: claim it by lease, walk its resources, close it with what it came to (H1, H4, H7)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from connectors.base.errors import ConfigurationProblem, RateLimited, Retryable, SyncError
+from connectors.base.types import Can
+from integrations import breaker
+from integrations.models import (
+    AttemptOutcome,
+    Integration,
+    IntegrationStatus,
+    JobAttempt,
+    JobKind,
+    JobStatus,
+    LogStatus,
+    Mapping,
+    MappingState,
+    Operation,
+    SyncJob,
+    SyncMethod,
+)
+from integrations.services.logs import log_write
+from integrations.services.marks import mark_dirty
+from integrations.services.status import integration_degraded, integration_failed, integration_recovered
+from live.feed import publish, sync_room
+from reconcile.retry import JOB, RetryPolicy
+from sync.context import IntegrationContext, References
+from sync.runtime import runtime
+from sync.services import previews, rollbacks
+from sync.services.pulls import HEARTBEAT, Pull, PullReport
+from workspace.ids import new_id
+from workspace.wakeups import wake
+
+logger = logging.getLogger(__name__)
+
+DEGRADED_SHARE = 0.1
+METHODS = {JobKind.MANUAL: SyncMethod.MANUAL, JobKind.WEBHOOK: SyncMethod.WEBHOOK}
+
+
+class Cancelled(Exception):
+    """A person asked the job to stop; what was done stays."""
+
+
+class Superseded(Exception):
+    """Our lease ran out and another worker has the job."""
+
+
+def job_run(*, job_id: UUID) -> JobStatus | None:
+    """Run a due job to its end or its next try; None if it wasn't ours to run. Safe to call twice."""
+    job = _claim(job_id)
+    if job is None:
+        return None
+    integration = job.integration
+    refusal = _refusal(job, integration)
+    if refusal:
+        return _close(job, JobStatus.SKIPPED, reason=refusal)
+    publish_job(job, "job.started")
+    try:
+        return _work(job)
+    except Cancelled:
+        return _close(job, JobStatus.CANCELLED, reason="Stopped by a person; what was done so far stays.")
+    except Superseded:
+        return None
+    except SyncError as error:
+        return _failed(job, error)
+
+
+def _claim(job_id: UUID) -> SyncJob | None:
+    now = runtime().now()
+    token = new_id().hex
+    due = Q(status__in=[JobStatus.QUEUED, JobStatus.RETRY_WAITING], run_at__lte=now)
+    orphaned = Q(status=JobStatus.RUNNING, lease_until__lte=now)
+    try:
+        with transaction.atomic():
+            claimed = SyncJob.objects.filter(due | orphaned, id=job_id).update(
+                status=JobStatus.RUNNING,
+                lease_until=now + HEARTBEAT,
+                lease_token=token,
+                attempts=F("attempts") + 1,
+                started_at=now,
+            )
+    except IntegrityError:  # another bulk run of this integration is under way: come back soon
+        SyncJob.objects.filter(id=job_id, status__in=[JobStatus.QUEUED, JobStatus.RETRY_WAITING]).update(
+            run_at=now + timedelta(seconds=5)
+        )
+        return None
+    if not claimed:
+        return None
+    return SyncJob.objects.select_related(
+        "integration", "integration__tenant", "integration__credential"
+    ).get(id=job_id)
+
+
+def _refusal(job: SyncJob, integration: Integration) -> str:
+    """Why the job can't run now; empty if it can."""
+    if integration.deleted_at is not None:
+        return "The integration was deleted."
+    if integration.status not in {IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED}:
+        if job.kind == JobKind.PREVIEW and integration.status in {
+            IntegrationStatus.DRAFT,
+            IntegrationStatus.PAUSED,
+        }:
+            return ""
+        return f"The integration is {integration.get_status_display().lower()}."
+    if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
+        return "Outside the integration's sync window."
+    return ""
+
+
+def window_is_open(integration: Integration, now: datetime) -> bool:
+    """True if bulk sync may run now; without windows it always may. Times are in the tenant's zone."""
+    windows = integration.sync_windows
+    if not windows:
+        return True
+    local = now.astimezone(ZoneInfo(integration.tenant.time_zone))
+    for window in windows:
+        start, end = time.fromisoformat(window["from"]), time.fromisoformat(window["to"])
+        days = window.get("days") or range(7)
+        clock = local.time()
+        if start <= end and local.weekday() in days and start <= clock < end:
+            return True
+        if start > end:  # over midnight: the day is the one on which it opened
+            if clock >= start and local.weekday() in days:
+                return True
+            if clock < end and (local.weekday() - 1) % 7 in days:
+                return True
+    return False
+
+
+def _work(job: SyncJob) -> JobStatus:
+    match job.kind:
+        case JobKind.PREVIEW:
+            return _preview(job)
+        case JobKind.ROLLBACK:
+            result = rollbacks.rollback(job)
+            return _close(
+                job, JobStatus.SUCCEEDED if not result["refused"] else JobStatus.PARTIAL, result=result
+            )
+        case _:
+            return _pull(job)
+
+
+# -- pulling -----------------------------------------------------------------------------------------------
+
+
+def _pull(job: SyncJob) -> JobStatus:
+    breaker.guard(job.integration, runtime().now())
+    context = IntegrationContext(job.integration)
+    client = runtime().open_client(job.integration, 5)
+    total = PullReport()
+    try:
+        _check_container(job, client)
+        for rc in context.resources:
+            if (
+                (job.resources
+                and rc.name not in job.resources)
+                or Can.LIST not in rc.resource.can
+                or not rc.brings_in
+            ):
+                continue
+            pull = Pull(
+                rc=rc,
+                client=client,
+                job=job,
+                full=bool(job.options.get("full")),
+                checkpoint=lambda report, name: _checkpoint(job, total, report, name),
+                method=METHODS.get(JobKind(job.kind), SyncMethod.POLL),
+            )
+            report = pull.run()
+            total.outcomes += report.outcomes
+            total.errors = (total.errors + report.errors)[:20]
+            total.pages += report.pages
+            total.warning = total.warning or report.warning
+            references_resolve(job.integration)
+    finally:
+        client.close()
+    wake("sync.drain_integration", integration_id=str(job.integration_id))
+    return _finish(job, total, getattr(client, "clock_offset_seconds", 0.0))
+
+
+def _check_container(job: SyncJob, client: Any) -> None:
+    """Remember which account and container these records live in; stop if it is suddenly another one (I4)."""
+    token = client.container_token()[:300]
+    known = job.integration.container_token
+    if not known:
+        Integration.objects.filter(id=job.integration_id).update(container_token=token)
+        job.integration.container_token = token
+    elif token != known:
+        raise ConfigurationProblem(
+            "The credentials now show another account or container than the one these records were linked with. "
+            "Put the old ones back, or make a new integration.",
+            code="permission",
+        )
+
+
+def _checkpoint(job: SyncJob, total: PullReport, report: PullReport, resource: str) -> None:
+    """Heartbeat and progress, in the page's transaction. Raises ``Cancelled`` or ``Superseded``."""
+    outcomes = total.outcomes + report.outcomes
+    mine = SyncJob.objects.filter(id=job.id, lease_token=job.lease_token, status=JobStatus.RUNNING)
+    updated = mine.update(
+        lease_until=runtime().now() + HEARTBEAT,
+        progress={"resource": resource, "pages": total.pages + report.pages, "done": sum(outcomes.values())},
+        **_counts(outcomes),
+    )
+    if not updated:
+        raise Superseded
+    if SyncJob.objects.filter(id=job.id, cancel_requested=True).exists():
+        raise Cancelled
+
+
+def _counts(outcomes: Counter[str]) -> dict[str, int]:
+    return {
+        "total_records": sum(outcomes.values()),
+        "success_count": outcomes["applied"],
+        "noop_count": outcomes["noop"] + outcomes["filtered"] + outcomes["marked"],
+        "error_count": outcomes["failed"],
+        "conflict_count": outcomes["conflict"],
+    }
+
+
+def _finish(job: SyncJob, total: PullReport, clock_offset: float) -> JobStatus:
+    outcomes = total.outcomes
+    status = JobStatus.PARTIAL if outcomes["failed"] or total.warning else JobStatus.SUCCEEDED
+    counts = _counts(outcomes)
+    done = counts["total_records"]
+    now = runtime().now()
+    Integration.objects.filter(id=job.integration_id).update(
+        last_sync_at=now,
+        last_success_at=now,
+        clock_offset_seconds=clock_offset,
+    )
+    breaker.record_success(job.integration, now=now)
+    if done and outcomes["failed"] / done > DEGRADED_SHARE:
+        integration_degraded(
+            job.integration, f"{outcomes['failed']} of {done} records failed in the last run.", now=now
+        )
+    elif total.warning:
+        integration_degraded(job.integration, total.warning, now=now)
+    else:
+        integration_recovered(job.integration)
+    message = total.warning or _sentence(outcomes)
+    if (
+        outcomes["applied"]
+        or outcomes["failed"]
+        or outcomes["conflict"]
+        or total.warning
+        or job.kind != JobKind.SCHEDULED
+    ):
+        _log(job, LogStatus.PARTIAL if status is JobStatus.PARTIAL else LogStatus.SUCCESS, message, outcomes)
+    return _close(
+        job,
+        status,
+        reason=message,
+        result={"outcomes": dict(outcomes), "pages": total.pages, "errors": total.errors},
+        **counts,
+    )
+
+
+def _sentence(outcomes: Counter[str]) -> str:
+    words = {
+        "applied": "brought in",
+        "noop": "unchanged",
+        "marked": "to be looked at one by one",
+        "filtered": "not in scope",
+        "conflict": "in conflict",
+        "failed": "failed",
+    }
+    parts = [f"{outcomes[name]} {word}" for name, word in words.items() if outcomes[name]]
+    return ", ".join(parts) or "0 changes"
+
+
+def references_resolve(integration: Integration) -> int:
+    """Pairs that waited for a counterpart which is here by now are looked at again (E8). How many."""
+    waiting = Mapping.objects.filter(integration=integration, state=MappingState.HELD).exclude(deferred=[])
+    rows = list(waiting.values_list("id", "deferred")[:5000])
+    if not rows:
+        return 0
+    wanted = {(resource, ref) for _, refs in rows for resource, ref in refs}
+    refs = References().load(integration, inward=wanted, outward=set())
+    ready = [
+        mapping_id
+        for mapping_id, deferred in rows
+        if any(refs.local_id(resource, ref) is not None for resource, ref in deferred)
+    ]
+    if ready:
+        mark_dirty(mapping_ids=ready, reason="reference arrived", priority=5, now=runtime().now())
+    return len(ready)
+
+
+# -- dry run -----------------------------------------------------------------------------------------------
+
+
+def _preview(job: SyncJob) -> JobStatus:
+    context = IntegrationContext(job.integration)
+    client = runtime().open_client(job.integration, 5)
+    try:
+        result = previews.preview(
+            context, client, resources=job.resources, checkpoint=lambda done: _preview_checkpoint(job, done)
+        )
+    finally:
+        client.close()
+    return _close(job, JobStatus.SUCCEEDED, result=result, total_records=sum(result["counts"].values()))
+
+
+def _preview_checkpoint(job: SyncJob, done: int) -> None:
+    _checkpoint(job, PullReport(), PullReport(outcomes=Counter(noop=done)), "")
+
+
+# -- ends --------------------------------------------------------------------------------------------------
+
+
+def _failed(job: SyncJob, error: SyncError) -> JobStatus:
+    """Retry by the job schedule, or give up and say so."""
+    now = runtime().now()
+    Integration.objects.filter(id=job.integration_id).update(
+        last_error_at=now, last_error=error.message[:1000]
+    )
+    if isinstance(error, RateLimited | breaker.CircuitOpen):
+        return _again(job, error, seconds=error.retry_after or 30, counts=False)
+    if isinstance(error, ConfigurationProblem):
+        integration_failed(job.integration, error.message, now=now)
+        return _give_up(job, error, JobStatus.FAILED)
+    breaker.record_failure(job.integration, now=now)
+    if isinstance(error, Retryable) or error.code in {"contract", "stale"}:
+        delays = job.integration.retry_policy.get("job")
+        policy = RetryPolicy(tuple(delays)) if delays else JOB
+        after = error.retry_after if isinstance(error, Retryable) else None
+        delay = policy.delay(job.attempts, rng_value=runtime().chance(), retry_after=after)
+        if delay is not None and job.attempts <= job.max_retries:
+            return _again(job, error, seconds=delay, counts=True)
+        integration_failed(job.integration, f"Gave up after {job.attempts} tries. {error.message}", now=now)
+        return _give_up(job, error, JobStatus.DEAD)
+    return _give_up(job, error, JobStatus.FAILED)
+
+
+def _again(job: SyncJob, error: SyncError, *, seconds: float, counts: bool) -> JobStatus:
+    run_at = runtime().now() + timedelta(seconds=seconds)
+    if counts:
+        _attempt(job, error, AttemptOutcome.RETRY, next_at=run_at)
+        _log(job, LogStatus.FAILED, error.message, Counter(), error)
+    SyncJob.objects.filter(id=job.id, lease_token=job.lease_token).update(
+        status=JobStatus.RETRY_WAITING,
+        status_reason=error.message[:500],
+        run_at=run_at,
+        lease_until=None,
+        attempts=job.attempts if counts else F("attempts") - 1,
+        error_code=error.code[:30],
+        error_message=error.message[:1000],
+    )
+    publish_job(job, "job.waiting")
+    return JobStatus.RETRY_WAITING
+
+
+def _give_up(job: SyncJob, error: SyncError, status: JobStatus) -> JobStatus:
+    _attempt(job, error, AttemptOutcome.GAVE_UP, next_at=None)
+    _log(job, LogStatus.FAILED, error.message, Counter(), error)
+    return _close(
+        job, status, reason=error.message, error_code=error.code[:30], error_message=error.message[:1000]
+    )
+
+
+def _attempt(job: SyncJob, error: SyncError, outcome: AttemptOutcome, *, next_at: datetime | None) -> None:
+    JobAttempt.objects.create(
+        job=job,
+        number=job.attempts,
+        outcome=outcome,
+        error_code=error.code[:30],
+        error_message=error.message[:1000],
+        http_status=error.status,
+        exchange=vars(error.exchange) if error.exchange else None,
+        next_attempt_at=next_at,
+        started_at=job.started_at or runtime().now(),
+        ended_at=runtime().now(),
+    )
+
+
+def _log(
+    job: SyncJob, status: LogStatus, message: str, outcomes: Counter[str], error: SyncError | None = None
+) -> None:
+    now = runtime().now()
+    log_write(
+        integration=job.integration,
+        job=job,
+        operation=Operation.BULK_SYNC,
+        direction="in",
+        method=METHODS.get(JobKind(job.kind), SyncMethod.BATCH),
+        resource=", ".join(job.resources)[:60],
+        status=status,
+        message=message[:1000],
+        records_processed=sum(outcomes.values()),
+        records_succeeded=outcomes["applied"] + outcomes["noop"],
+        records_failed=outcomes["failed"],
+        error_code=error.code if error else "",
+        http_status=error.status if error else None,
+        retry_count=max(0, job.attempts - 1),
+        exchange=vars(error.exchange) if error and error.exchange else None,
+        duration_ms=int((now - job.started_at).total_seconds() * 1000) if job.started_at else None,
+        correlation_id=job.correlation_id,
+        now=now,
+    )
+
+
+def _close(job: SyncJob, status: JobStatus, *, reason: str = "", **columns: Any) -> JobStatus:
+    SyncJob.objects.filter(id=job.id, lease_token=job.lease_token).update(
+        status=status,
+        status_reason=reason[:500],
+        lease_until=None,
+        finished_at=runtime().now(),
+        **columns,
+    )
+    job.status = status
+    publish_job(job, "job.finished")
+    return status
+
+
+def publish_job(job: SyncJob, event: str) -> None:
+    """Tell the tenant's pages."""
+    publish(
+        sync_room(job.tenant_id),
+        event,
+        {
+            "job": str(job.id),
+            "integration": str(job.integration_id),
+            "kind": job.kind,
+            "status": job.status,
+        },
+        tenant_id=job.tenant_id,
+    )

@@ -1,0 +1,139 @@
+"""Standing work: retention, the drift sweep, the net beneath the dispatcher, health (H2)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from integrations.models import (
+    Integration,
+    JobStatus,
+    LogStatus,
+    Mapping,
+    MappingState,
+    Operation,
+    SyncJob,
+    SyncLog,
+)
+from integrations.services.logs import deliveries_expire, log_write, logs_expire
+from integrations.services.marks import mark_dirty
+from integrations.services.status import integration_degraded
+from live.feed import events_expire
+from sync.context import IntegrationContext, References
+from sync.pairs import Pair
+from sync.runtime import runtime
+from sync.services.dispatch import dispatch
+from workspace.services import records_read
+
+logger = logging.getLogger(__name__)
+
+PAGE = 500
+
+
+def logs_clean() -> dict[str, int]:
+    """Drop what is past its time: logs, deliveries, live events. Changes and moves never expire."""
+    now = runtime().now()
+    days: int = settings.LOCKSTEP_RETENTION_DAYS
+    return {
+        "logs": logs_expire(now=now, days=days),
+        "deliveries": deliveries_expire(now=now, days=days),
+        "events": events_expire(before=now - timedelta(days=7)),
+    }
+
+
+def retry_sweep() -> dict[str, int]:
+    """The net beneath the dispatcher: leases of dead workers end, running jobs without a heartbeat come back."""
+    now = runtime().now()
+    pairs = Mapping.objects.filter(lease_until__lte=now).update(lease_until=None, lease_token="")
+    lost = Mapping.objects.filter(
+        state=MappingState.PENDING, dirty_at__isnull=True, is_dead=False, next_attempt_at__isnull=True
+    )
+    ids = list(lost.values_list("id", flat=True)[:1000])
+    marked = mark_dirty(mapping_ids=ids, reason="retry sweep", priority=7, now=now) if ids else 0
+    dispatch()
+    return {"leases": pairs, "marked": marked}
+
+
+def health_check() -> int:
+    """More than a tenth of the last hour's work failed: DEGRADED (H7). How many integrations."""
+    since = runtime().now() - timedelta(hours=1)
+    rows = (
+        SyncLog.objects.filter(created_at__gte=since, integration__status="ACTIVE")
+        .exclude(operation=Operation.CHECK)
+        .values("integration_id")
+        .annotate(total=Count("id"), failed=Count("id", filter=Q(status=LogStatus.FAILED)))
+    )
+    bad = {
+        row["integration_id"]: row
+        for row in rows
+        if row["total"] >= 10 and row["failed"] > row["total"] * 0.1
+    }
+    for integration in Integration.objects.running().filter(id__in=list(bad)):
+        row = bad[integration.id]
+        integration_degraded(
+            integration,
+            f"{row['failed']} of {row['total']} operations failed in the last hour.",
+            now=runtime().now(),
+        )
+    return len(bad)
+
+
+def drift_sweep(*, integration_id: UUID) -> dict[str, int]:
+    """Compare stored bases with the records here: both unchanged but different is drift, never silent.
+
+    Reads no vendor. ``{checked, equal, drift}``; pairs that drifted are marked and logged.
+    """
+    integration = Integration.objects.select_related("tenant").get(id=integration_id)
+    context = IntegrationContext(integration)
+    counts: Counter[str] = Counter()
+    for rc in context.resources:
+        last = UUID(int=0)
+        while True:
+            rows = Mapping.objects.filter(
+                integration=integration, resource=rc.name, state=MappingState.SYNCED, id__gt=last
+            ).exclude(record_id=None)
+            page = list(rows.order_by("id")[:PAGE])
+            if not page:
+                break
+            last = page[-1].id
+            _compare(rc, page, counts)
+    if counts["drift"]:
+        log_write(
+            integration=integration,
+            operation=Operation.BULK_SYNC,
+            status=LogStatus.HELD,
+            message=f"{counts['drift']} of {counts['checked']} pairs differ though neither side changed them.",
+            now=runtime().now(),
+        )
+    return dict(counts)
+
+
+def _compare(rc, page, counts) -> None:  # type: ignore[no-untyped-def]
+    states = records_read(
+        tenant_id=rc.integration.tenant_id, record_type=rc.record_type, ids=[m.record_id for m in page]
+    )
+    drifted = []
+    for mapping in page:
+        state = states.get(mapping.record_id)
+        counts["checked"] += 1
+        pair = Pair(rc, mapping.base_local, mapping.base_external, mapping.provenance, local=state)
+        pair.external_snapshot = dict(mapping.base_external or {})
+        refs = References().load(rc.integration, inward=pair.references_in(), outward=pair.references_out())
+        plan = pair.plan(refs, check_drift=True)
+        if state is None or plan.drift or plan.to_external:
+            counts["drift"] += 1
+            drifted.append(mapping.id)
+        else:
+            counts["equal"] += 1
+    if drifted:
+        mark_dirty(mapping_ids=drifted, reason="drift", priority=7, now=runtime().now())
+
+
+def jobs_running() -> int:
+    """How many jobs run now."""
+    return SyncJob.objects.filter(status=JobStatus.RUNNING).count()

@@ -1,0 +1,91 @@
+"""First contact: recognise records that are on both sides already, by declared fields (E2, F27)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from conflicts.models import ConflictKind
+from conflicts.services import MATCH_GROUP, conflict_open
+from integrations.models import Mapping, MappingState
+from reconcile.model import ConflictGroup, FieldConflict
+from sync import leases
+from sync.context import ResourceContext
+from sync.pairs import Pair
+from sync.runtime import runtime
+from sync.work import Outcome, Work
+from workspace.models import RECORD_TYPES
+
+
+def find(rc: ResourceContext, tenant_id: UUID, values: dict[str, Any]) -> list[UUID]:
+    """Unlinked local records that agree in the match fields; at most three. Empty values match nothing."""
+    return find_many(rc, tenant_id, {"": values}).get("", [])
+
+
+def find_many(
+    rc: ResourceContext, tenant_id: UUID, candidates: dict[str, dict[str, Any]]
+) -> dict[str, list[UUID]]:
+    """As ``find`` for a page: ``{external id: [local ids]}``, in one query."""
+    fields = rc.match_on
+    if not fields:
+        return {}
+    wanted: dict[tuple[str, ...], list[str]] = {}
+    for name, values in candidates.items():
+        key = tuple(str(values.get(rc.field_map.links[f].local) or "").strip().casefold() for f in fields)
+        if all(key):
+            wanted.setdefault(key, []).append(name)
+    if not wanted:
+        return {}
+    model = RECORD_TYPES[rc.record_type]
+    columns = [rc.field_map.links[f].local for f in fields]
+    linked = Mapping.objects.live().filter(
+        integration=rc.integration, resource=rc.name, record_id=OuterRef("pk")
+    )
+    spellings = {c[rc.field_map.links[fields[0]].local] for c in candidates.values() if c.get(columns[0])}
+    rows = (
+        model.objects.filter(~Exists(linked), tenant_id=tenant_id, deleted_at__isnull=True)
+        .filter(**{f"{columns[0]}__in": spellings | {str(s).casefold() for s in spellings}})
+        .values_list("id", *columns)[:2000]
+    )
+    found: dict[str, list[UUID]] = {}
+    for record_id, *local in rows:
+        for name in wanted.get(tuple(str(v or "").strip().casefold() for v in local), []):
+            if len(found.setdefault(name, [])) < 3:
+                found[name].append(record_id)
+    return found
+
+
+def ask(work: Work, pair: Pair, candidates: list[UUID]) -> Outcome:
+    """Several records match: a person decides; nothing is created meanwhile."""
+    assert pair.external is not None
+    now = runtime().now()
+    field = FieldConflict(
+        key=MATCH_GROUP,
+        base=None,
+        local=[str(c) for c in candidates],
+        external=work.mapping.external_id,
+        external_raw=dict(pair.external_snapshot),
+    )
+    group = ConflictGroup(
+        MATCH_GROUP,
+        (field,),
+        f"{len(candidates)} records here match {work.rc.resource.label} {work.mapping.external_id}.",
+    )
+    with transaction.atomic():
+        conflict_open(
+            mapping=work.mapping,
+            group=group,
+            kind=ConflictKind.POSSIBLE_DUPLICATE,
+            record_title=str(pair.external_snapshot.get("title") or pair.external_snapshot.get("name") or "")[
+                :300
+            ],
+            external_changed_at=pair.external.updated_at,
+            now=now,
+        )
+    leases.release(
+        work.mapping, clean=True, state=MappingState.CONFLICT, state_reason="Several records here match it."
+    )
+    return Outcome.CONFLICT

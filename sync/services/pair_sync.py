@@ -1,0 +1,274 @@
+"""Reconcile one pair: read both sides as they are now, decide, apply, read back (DESIGN's one path)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from conflicts.services import RECORD_GROUP, as_decided, decided_for, open_values
+from connectors.base.errors import ConfigurationProblem, RecordGone, StaleWrite, SyncError
+from connectors.base.types import Absence, AbsenceKind, ExternalRecord
+from integrations import breaker
+from integrations.models import Mapping, MappingState, SyncJob
+from integrations.services.status import integration_failed
+from reconcile.model import RecordAction, SideState
+from reconcile.records import record_action
+from sync import leases, scopes
+from sync.context import IntegrationContext
+from sync.failures import pair_failed, pair_waits
+from sync.pairs import Pair
+from sync.runtime import runtime
+from sync.services import creates, deletes, merges
+from sync.work import Again, NotYet, Outcome, Work
+from workspace.services import InvalidRecord, RecordState, StaleRevision, records_read
+
+logger = logging.getLogger(__name__)
+
+ROUNDS = 3
+#: states in which a person has the last word: a mark alone does not move them
+RESTING = {MappingState.TOMBSTONE, MappingState.STOPPED}
+
+
+def mapping_sync(
+    *,
+    mapping_id: UUID,
+    context: IntegrationContext | None = None,
+    job: SyncJob | None = None,
+    correlation_id: str = "",
+) -> Outcome:
+    """Reconcile one pair now. May run twice, or in two workers at once, without harm. Never raises ``SyncError``."""
+    claimed = leases.claim([mapping_id], now=runtime().now())
+    if not claimed:
+        return Outcome.BUSY
+    return claimed_sync(claimed[0], context=context, job=job, correlation_id=correlation_id)
+
+
+def claimed_sync(
+    mapping: Mapping,
+    *,
+    context: IntegrationContext | None = None,
+    job: SyncJob | None = None,
+    correlation_id: str = "",
+) -> Outcome:
+    """As ``mapping_sync``, for a pair whose lease the caller holds."""
+    context = context or IntegrationContext(mapping.integration)
+    integration = context.integration
+    if mapping.state in RESTING:
+        leases.release(mapping, clean=True)
+        return Outcome.NOOP
+    if integration.status not in {"ACTIVE", "DEGRADED"} or integration.deleted_at:
+        leases.release(mapping, clean=False, next_attempt_at=runtime().now() + timedelta(minutes=5))
+        return Outcome.WAITING
+    client = None
+    try:
+        breaker.guard(integration, runtime().now())
+        client = runtime().open_client(integration, mapping.priority)
+        work = Work(
+            mapping,
+            context,
+            context.resource(mapping.resource),
+            client,
+            job=job,
+            correlation_id=correlation_id,
+        )
+        outcome = _rounds(work)
+        if outcome not in {Outcome.WAITING, Outcome.FAILED}:
+            breaker.record_success(integration, now=runtime().now())
+        return outcome
+    except breaker.CircuitOpen as circuit:
+        leases.release(
+            mapping,
+            clean=False,
+            next_attempt_at=runtime().now() + timedelta(seconds=circuit.retry_after or 30),
+        )
+        return Outcome.WAITING
+    except KeyError:
+        leases.release(
+            mapping,
+            clean=True,
+            state=MappingState.OUT_OF_SCOPE,
+            state_reason="This record type is no longer synced.",
+        )
+        return Outcome.FILTERED
+    except ConfigurationProblem as problem:
+        integration_failed(integration, problem.message, now=runtime().now())
+        leases.release(mapping, clean=False, next_attempt_at=runtime().now() + timedelta(minutes=5))
+        return Outcome.WAITING
+    finally:
+        if client is not None:
+            client.close()
+
+
+def _rounds(work: Work) -> Outcome:
+    """At most three rounds while either side keeps moving (H3), then an ordinary retry."""
+    last: Exception | None = None
+    try:
+        for number in range(ROUNDS):
+            work.retry_count = number
+            try:
+                return _round(work)
+            except (StaleWrite, StaleRevision, Again) as moved:
+                last = moved
+        raise StaleWrite("The record kept changing while we tried to write it.") from last
+    except scopes.Filtered as reason:
+        leases.release(
+            work.mapping, clean=True, state=MappingState.OUT_OF_SCOPE, state_reason=str(reason)[:500]
+        )
+        return Outcome.FILTERED
+    except NotYet as reason:
+        return pair_waits(work, str(reason), seconds=reason.seconds)
+    except leases.LeaseLost:
+        return Outcome.BUSY
+    except InvalidRecord as refused:
+        return pair_failed(work, refused)
+    except SyncError as error:
+        return pair_failed(work, error)
+
+
+def _round(work: Work) -> Outcome:
+    creates.settle_open_intent(work)
+    decided = deletes.carry_out_record_decision(work)
+    if decided is not None:
+        return decided
+    external, there = _external_side(work)
+    if there is SideState.UNREACHABLE:
+        return deletes.hold(work, "We can't see this record there any more: access lost, or another account.")
+    local, here = _local_side(work)
+    pair = _pair(work, local, external)
+    if here is SideState.SAME and pair.local_changed():
+        here = SideState.CHANGED
+    if there is SideState.SAME and pair.external_changed():
+        there = SideState.CHANGED
+    action = record_action(
+        local=here,
+        external=there,
+        policy=work.rc.delete_policy,
+        direction=work.rc.policy.direction,
+        create_locally=work.integration.create_missing_locally,
+        create_externally=work.rc.sends_out,
+    )
+    return _carry_out(work, pair, action, here, there)
+
+
+def _carry_out(work: Work, pair: Pair, action: RecordAction, here: SideState, there: SideState) -> Outcome:
+    match action:
+        case RecordAction.MERGE:
+            return merges.merge(work, pair)
+        case RecordAction.CREATE_LOCAL:
+            return creates.create_locally(work, pair)
+        case RecordAction.CREATE_EXTERNAL:
+            return creates.create_externally(work, pair)
+        case RecordAction.DELETE_LOCAL:
+            return deletes.delete_locally(work, pair)
+        case RecordAction.DELETE_EXTERNAL | RecordAction.ARCHIVE_EXTERNAL:
+            return deletes.delete_externally(work, pair, archive=action is RecordAction.ARCHIVE_EXTERNAL)
+        case RecordAction.CLOSE | RecordAction.UNLINK:
+            return deletes.close(work, unlink=action is RecordAction.UNLINK)
+        case RecordAction.REVIEW:
+            return deletes.ask(work, pair, deleted_here=here is SideState.DELETED)
+        case RecordAction.OUT_OF_SCOPE:
+            return deletes.leave_scope(work, pair)
+        case RecordAction.CONFIRM | RecordAction.HOLD:
+            return deletes.hold(work, "Not seen there, and nothing proves that it was deleted.")
+        case RecordAction.NOTHING:
+            return deletes.rest(work, pair)
+
+
+def _pair(work: Work, local: RecordState | None, external: ExternalRecord | None) -> Pair:
+    mapping = work.mapping
+    return Pair(
+        rc=work.rc,
+        base_local=mapping.base_local,
+        base_external=mapping.base_external,
+        provenance=dict(mapping.provenance),
+        local=local,
+        external=external,
+        held=mapping.held,
+        history=dict(mapping.history),
+        open_conflicts=open_values([mapping.id]).get(mapping.id, {}),
+        decided={
+            key: value
+            for conflict in decided_for([mapping.id]).get(mapping.id, [])
+            if conflict.group != RECORD_GROUP
+            for key, value in as_decided(conflict).items()
+        },
+    )
+
+
+def _local_side(work: Work) -> tuple[RecordState | None, SideState]:
+    mapping = work.mapping
+    if mapping.record_id is None:
+        return None, SideState.MISSING
+    found = records_read(
+        tenant_id=mapping.tenant_id, record_type=mapping.record_type, ids=[mapping.record_id]
+    )
+    state = found.get(mapping.record_id)
+    if state is None or state.deleted_at is not None:
+        return state, SideState.DELETED
+    if not scopes.local_in_scope(work.integration, state):
+        return state, SideState.OUT_OF_SCOPE
+    return state, SideState.SAME
+
+
+def _external_side(work: Work) -> tuple[ExternalRecord | None, SideState]:
+    """The external record as it is now, and what is known of it as a whole."""
+    mapping = work.mapping
+    if mapping.external_id is None:
+        return None, SideState.MISSING
+    try:
+        record = work.client.get(work.rc.name, mapping.external_id, parent_id=work.parent_id)
+    except RecordGone as gone:
+        return _absent(work, gone)
+    return _present(work, record)
+
+
+def _present(work: Work, record: ExternalRecord) -> tuple[ExternalRecord | None, SideState]:
+    if record.is_deleted:
+        return record, SideState.DELETED
+    if record.is_archived or not scopes.external_in_scope(work.integration, work.rc.name, record):
+        return record, SideState.OUT_OF_SCOPE
+    known = work.mapping.external_updated_at
+    if known and record.updated_at and record.updated_at < known - timedelta(seconds=1):
+        # an older state than we have already seen (a lagging replica) must not be taken for news (I8)
+        raise NotYet("The other side answered with an older state than it showed before.", seconds=5)
+    return record, SideState.SAME
+
+
+_SIDE_OF = {
+    AbsenceKind.DELETED: SideState.DELETED,
+    AbsenceKind.ARCHIVED: SideState.OUT_OF_SCOPE,
+    AbsenceKind.MOVED: SideState.OUT_OF_SCOPE,
+    AbsenceKind.OUT_OF_FILTER: SideState.OUT_OF_SCOPE,
+    AbsenceKind.NO_ACCESS: SideState.UNREACHABLE,
+    AbsenceKind.UNKNOWN: SideState.VANISHED,
+}
+
+
+def _absent(work: Work, gone: RecordGone) -> tuple[ExternalRecord | None, SideState]:
+    """A 404 is a question, not an answer: ask the connector why, and whether we still look at the same place."""
+    mapping = work.mapping
+    assert mapping.external_id is not None
+    if gone.proven:
+        absence = Absence(AbsenceKind.DELETED, gone.message)
+    else:
+        answers = work.client.explain_absence(work.rc.name, [mapping.external_id], parent_id=work.parent_id)
+        absence = answers.get(mapping.external_id, Absence(AbsenceKind.UNKNOWN))
+    if absence.kind is AbsenceKind.PRESENT and absence.record is not None:
+        return _present(work, absence.record)
+    side = _SIDE_OF.get(absence.kind, SideState.VANISHED)
+    if side is SideState.DELETED and not _same_container(work):
+        return None, SideState.UNREACHABLE
+    return absence.record, side
+
+
+def _same_container(work: Work) -> bool:
+    """False if account or container is not the one these pairs were made with (I4)."""
+    known = work.integration.container_token
+    return not known or work.client.container_token() == known
+
+
+def mappings_due(*, integration_id: UUID, now: datetime, limit: int) -> list[UUID]:
+    """Due pairs of an integration, people's edits first, oldest mark first within a priority."""
+    due = Mapping.objects.filter(integration_id=integration_id).due(now).order_by("priority", "dirty_at")
+    return list(due.values_list("id", flat=True)[:limit])

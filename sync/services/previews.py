@@ -1,0 +1,175 @@
+"""Dry run: the same pages, the same plans, nothing applied (E3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from connectors.base.types import Can, Client
+from integrations.models import Cursor, Mapping
+from reconcile.model import Plan
+from reconcile.planner import plan_external_create
+from sync import scopes
+from sync.context import IntegrationContext, References, ResourceContext
+from sync.pairs import Pair
+from sync.runtime import runtime
+from sync.services import matching, merges
+from sync.services.outbox import unlinked_records
+from sync.services.pages import PageCounts, PageRun, known_mappings, plan_changed, plan_new, sort_rows
+from workspace.services import records_read
+
+#: how many differences are kept with the job; the counts are of all
+SHOWN = 500
+
+
+class Preview:
+    """Counts by outcome and the first differences, one entry per record."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.records: list[dict[str, Any]] = []
+
+    def add(
+        self, outcome: str, rc: ResourceContext, title: str, external_id: str, plan: Plan, pair: Pair
+    ) -> None:
+        self.counts[outcome] += 1
+        if len(self.records) >= SHOWN or outcome == "unchanged":
+            return
+        self.records.append(
+            {
+                "outcome": outcome,
+                "resource": rc.name,
+                "title": title,
+                "external_id": external_id,
+                "local": {k: {"from": pair.local_snapshot.get(k), "to": v} for k, v in plan.to_local.items()},
+                "external": {
+                    k: {"from": pair.external_snapshot.get(k), "to": v} for k, v in plan.to_external.items()
+                },
+                "conflicts": [
+                    {
+                        "key": f.key,
+                        "base": f.base,
+                        "local": f.local,
+                        "external": f.external,
+                        "reason": group.reason,
+                    }
+                    for group in plan.conflicts
+                    for f in group.fields
+                ],
+                "held": {k: h.detail for k, h in plan.held.items()},
+            }
+        )
+
+    def result(self) -> dict[str, Any]:
+        return {"counts": dict(self.counts), "records": self.records, "shown": len(self.records)}
+
+
+def preview(
+    context: IntegrationContext,
+    client: Client,
+    *,
+    resources: Sequence[str],
+    checkpoint: Callable[[int], None],
+) -> dict[str, Any]:
+    """What a sync would do now: ``{counts, records, shown}``. Reads both sides, writes neither."""
+    found = Preview()
+    for rc in context.resources:
+        if resources and rc.name not in resources:
+            continue
+        if Can.LIST in rc.resource.can and rc.brings_in:
+            _inward(rc, client, found, checkpoint)
+        if rc.sends_out:
+            _outward(rc, found)
+    return found.result()
+
+
+def _inward(rc: ResourceContext, client: Client, found: Preview, checkpoint: Callable[[int], None]) -> None:
+    cursor = Cursor.objects.filter(integration=rc.integration, resource=rc.name).first()
+    since = (
+        cursor.since - rc.resource.overlap if cursor and cursor.since and rc.resource.incremental else None
+    )
+    if rc.resource.parent and not rc.resource.lists_across_parents:
+        return  # children follow their parents; they are not walked for a preview
+    token: Any = None
+    for _ in range(rc.integration.page_limit):
+        fetched_at = runtime().now()
+        page = client.list_page(rc.name, since=since, token=token)
+        run = PageRun(rc, None, fetched_at)
+        with transaction.atomic():
+            _plan_page(run, page, found)
+            transaction.set_rollback(True)  # planning marks what it can't plan in bulk: not in a preview
+        checkpoint(sum(found.counts.values()))
+        token = page.next_token
+        if token is None:
+            return
+
+
+def _plan_page(run: PageRun, page: Any, found: Preview) -> None:
+    counts = PageCounts()
+    rows = {record.id: record for record in page.records}
+    changed, new, _ = sort_rows(run, rows, known_mappings(run.rc, list(rows)), counts)
+    for mapping, pair, plan in plan_changed(run, changed, counts):
+        found.add(_word(plan), run.rc, merges.title_of(pair), mapping.external_id or "", plan, pair)
+    wanted = [r for r in new if not (r.is_deleted or r.is_archived)]
+    wanted = [r for r in wanted if scopes.external_in_scope(run.rc.integration, run.rc.name, r)]
+    fresh = plan_new(run, wanted)
+    values = {p.external.id: run.rc.field_map.local_fields(plan.to_local) for p, plan in fresh if p.external}
+    matches = matching.find_many(run.rc, run.rc.integration.tenant_id, values)
+    for pair, plan in fresh:
+        assert pair.external is not None
+        candidates = matches.get(pair.external.id, [])
+        outcome = {0: "create_here", 1: "link"}.get(len(candidates), "ambiguous")
+        if outcome == "create_here" and not run.rc.integration.create_missing_locally:
+            outcome = "filtered"
+        found.add(outcome, run.rc, _title(plan), pair.external.id, plan, pair)
+    for outcome, count in counts.outcomes.items():
+        found.counts["unchanged" if outcome == "noop" else outcome] += count
+
+
+def _outward(rc: ResourceContext, found: Preview) -> None:
+    """Local edits that wait, and records that would be made there."""
+    dirty = Mapping.objects.live().filter(
+        integration=rc.integration, resource=rc.name, dirty_at__isnull=False, record_id__isnull=False
+    )
+    mappings = list(dirty.exclude(base_local=None)[:SHOWN])
+    states = records_read(
+        tenant_id=rc.integration.tenant_id,
+        record_type=rc.record_type,
+        ids=[m.record_id for m in mappings if m.record_id],
+    )
+    for mapping in mappings:
+        local = states.get(mapping.record_id) if mapping.record_id else None
+        pair = Pair(
+            rc, mapping.base_local, mapping.base_external, mapping.provenance, local=local, held=mapping.held
+        )
+        pair.external_snapshot = dict(mapping.base_external or {})
+        refs = References().load(rc.integration, inward=set(), outward=pair.references_out())
+        plan = pair.plan(refs)
+        if plan.to_external:
+            found.add("update_there", rc, merges.title_of(pair), mapping.external_id or "", plan, pair)
+    if rc.integration.create_missing_externally:
+        for local in unlinked_records(rc, limit=SHOWN):
+            pair = Pair(rc, None, None, {}, local=local)
+            refs = References().load(rc.integration, inward=set(), outward=pair.references_out())
+            plan = plan_external_create(
+                field_map=rc.field_map, local=pair.local_snapshot, policy=rc.policy, ctx=refs
+            )
+            found.add("create_there", rc, merges.title_of(pair), "", plan, pair)
+
+
+def _word(plan: Plan) -> str:
+    if plan.conflicts:
+        return "conflict"
+    if plan.to_local:
+        return "update_here"
+    return "update_there" if plan.to_external else "unchanged"
+
+
+def _title(plan: Plan) -> str:
+    for name in ("title", "name", "customer_name", "body"):
+        if plan.to_local.get(name):
+            return str(plan.to_local[name])[:300]
+    return ""

@@ -1,0 +1,253 @@
+"""Walk a resource page by page: resume where it stopped, advance the cursor only with durable rows (E9, I9)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from connectors.base.errors import ContractBroken
+from connectors.base.types import Client, Page
+from integrations.models import Cursor, Integration, Mapping, MappingState, SweepSeen, SyncJob, SyncMethod
+from integrations.services.marks import mark_dirty
+from reconcile.digest import digest
+from sync.context import ResourceContext
+from sync.runtime import runtime
+from sync.services.pages import PageCounts, PageRun, page_take
+from workspace.bulk import upsert_rows
+
+logger = logging.getLogger(__name__)
+
+#: a sweep that misses more than this share of what we know is not believed
+BELIEVABLE_LOSS = 0.2
+BELIEVABLE_COUNT = 20
+SAMPLE = 20
+
+
+@dataclass
+class PullReport:
+    """What walking a resource came to."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    pages: int = 0
+    warning: str = ""
+
+    def add(self, counts: PageCounts) -> None:
+        self.outcomes += counts.outcomes
+        self.errors = (self.errors + counts.errors)[:20]
+        self.pages += 1
+
+
+@dataclass
+class Pull:
+    """One walk over one resource. ``checkpoint`` is called in each page's transaction: heartbeat and progress."""
+
+    rc: ResourceContext
+    client: Client
+    job: SyncJob | None
+    full: bool
+    checkpoint: Callable[[PullReport, str], None]
+    method: SyncMethod = SyncMethod.POLL
+    report: PullReport = field(default_factory=PullReport)
+
+    def run(self) -> PullReport:
+        """Raises ``SyncError``; what was taken in until then stays, and the next run resumes."""
+        cursor, _ = Cursor.objects.get_or_create(integration=self.rc.integration, resource=self.rc.name)
+        is_full = self.full or cursor.since is None or not self.rc.resource.incremental
+        if self.rc.resource.parent and not self.rc.resource.lists_across_parents:
+            self._walk_parents(cursor, is_full)
+        else:
+            self._walk(cursor, is_full)
+        return self.report
+
+    # -- one walk -------------------------------------------------------------------------------------------
+
+    def _walk(self, cursor: Cursor, is_full: bool) -> None:
+        sweep = self._sweep(cursor, is_full)
+        since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
+        for page, fetched_at in self._pages(since, sweep.get("token"), None):
+            if "server_started_at" not in sweep:
+                started = page.server_time or fetched_at
+                sweep["server_started_at"] = started.isoformat()
+            sweep["token"] = page.next_token
+            self._take(page, fetched_at, cursor, sweep, is_full, is_last=page.next_token is None)
+
+    def _sweep(self, cursor: Cursor, is_full: bool) -> dict[str, Any]:
+        """The walk under way, or a new one. A changed kind of walk starts over."""
+        sweep = cursor.sweep
+        if sweep and sweep.get("full") == is_full and sweep.get("token") is not None:
+            return dict(sweep)
+        SweepSeen.objects.filter(cursor=cursor).delete()
+        return {"full": is_full, "token": None, "started_at": runtime().now().isoformat()}
+
+    def _take(
+        self,
+        page: Page,
+        fetched_at: datetime,
+        cursor: Cursor,
+        sweep: dict[str, Any],
+        is_full: bool,
+        is_last: bool,
+    ) -> None:
+        """Rows, what was seen, cursor and heartbeat in one transaction."""
+        run = self._page_run(fetched_at)
+        for attempt in range(3):
+            try:
+                with transaction.atomic():
+                    counts = page_take(run, page)
+                    if is_full and counts.seen:
+                        upsert_rows(
+                            SweepSeen,
+                            ["cursor_id", "mapping_id"],
+                            [(cursor.id, mapping_id) for mapping_id in dict.fromkeys(counts.seen)],
+                            unique="sweep_seen_once",
+                            update=[],
+                        )
+                    cursor.sweep = None if is_last else sweep
+                    if is_last:
+                        self._finish(cursor, sweep, is_full)
+                    runtime().point("before_cursor")
+                    cursor.save(update_fields=["since", "sweep", "generation", "updated_at"])
+                    self.report.add(counts)
+                    self.checkpoint(self.report, self.rc.name)
+                break
+            except IntegrityError:  # another worker linked one of these records first: look again
+                if attempt == 2:
+                    raise
+        runtime().point("after_page")
+
+    def _finish(self, cursor: Cursor, sweep: dict[str, Any], is_full: bool) -> None:
+        cursor.since = datetime.fromisoformat(sweep["server_started_at"])
+        if is_full:
+            cursor.generation += 1
+            if self.rc.resource.list_is_complete:
+                self._nominate_unseen(cursor, datetime.fromisoformat(sweep["started_at"]))
+            SweepSeen.objects.filter(cursor=cursor).delete()
+
+    def _nominate_unseen(self, cursor: Cursor, started_at: datetime) -> None:
+        """Pairs that a complete sweep did not see are looked up by id; a suspicious loss is not believed (F8)."""
+        linked = Mapping.objects.live().filter(
+            integration=self.rc.integration, resource=self.rc.name, external_id__isnull=False
+        )
+        known = linked.exclude(state=MappingState.OUT_OF_SCOPE)
+        unseen = known.filter(created_at__lt=started_at).exclude(
+            id__in=SweepSeen.objects.filter(cursor=cursor).values("mapping_id")
+        )
+        count, total = unseen.count(), known.count()
+        ids: list[UUID] = list(unseen.values_list("id", flat=True)[:2000])
+        if count > BELIEVABLE_COUNT and count > total * BELIEVABLE_LOSS:
+            self.report.warning = (
+                f"The listing lacks {count} of {total} known {self.rc.resource.label}s. Nothing was deleted; "
+                f"{SAMPLE} of them are being looked up one by one."
+            )
+            ids = ids[:SAMPLE]
+        if ids:
+            mark_dirty(
+                mapping_ids=ids,
+                reason="not in the listing",
+                priority=7,
+                method=self.method,
+                now=runtime().now(),
+            )
+
+    # -- children listed per parent ---------------------------------------------------------------------------
+
+    def _walk_parents(self, cursor: Cursor, is_full: bool) -> None:
+        """One walk per parent that changed since the last time (all parents on a full run)."""
+        started_at = runtime().now()
+        parents = Mapping.objects.live().filter(
+            integration=self.rc.integration,
+            resource=self.rc.resource.parent,
+            external_id__isnull=False,
+            record_id__isnull=False,
+        )
+        since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
+        if since is not None:
+            parents = parents.filter(external_updated_at__gte=since)
+        for parent_id in parents.order_by("id").values_list("external_id", flat=True).iterator(500):
+            for page, fetched_at in self._pages(since, None, parent_id):
+                run = self._page_run(fetched_at)
+                with transaction.atomic():
+                    self.report.add(page_take(run, page))
+                    self.checkpoint(self.report, self.rc.name)
+        cursor.since, cursor.sweep = started_at, None
+        cursor.save(update_fields=["since", "sweep", "updated_at"])
+
+    def _page_run(self, fetched_at: datetime) -> PageRun:
+        correlation_id = self.job.correlation_id if self.job else ""
+        return PageRun(self.rc, self.job, fetched_at, self.method, correlation_id, is_alone=self._is_alone)
+
+    @cached_property
+    def _is_alone(self) -> bool:
+        others = Integration.objects.filter(tenant_id=self.rc.integration.tenant_id, deleted_at__isnull=True)
+        return not others.exclude(id=self.rc.integration.id).exists()
+
+    # -- pages ------------------------------------------------------------------------------------------------
+
+    def _pages(
+        self, since: datetime | None, token: Any, parent_id: str | None
+    ) -> Iterator[tuple[Page, datetime]]:
+        """Pages with the moment their request began, one fetched ahead. Ends only on the positive end signal."""
+
+        def fetch(token: Any) -> tuple[Page, datetime]:
+            started = runtime().now()
+            return self.client.list_page(self.rc.name, since=since, token=token, parent_id=parent_id), started
+
+        seen: set[str] = set()
+        with _Ahead() as ahead:
+            pending = ahead.submit(fetch, token)
+            for _ in range(self.rc.integration.page_limit):
+                page, started = pending()
+                if page.next_token is not None:
+                    mark = digest({"t": page.next_token})
+                    if mark in seen:
+                        raise ContractBroken(
+                            "The listing repeats itself: the same page was offered twice, so its end can't be trusted."
+                        )
+                    seen.add(mark)
+                    pending = ahead.submit(fetch, page.next_token)
+                yield page, started
+                if page.next_token is None:
+                    return
+        raise ContractBroken(
+            f"The listing has more than {self.rc.integration.page_limit} pages; raise the page limit if that is right."
+        )
+
+
+class _Ahead:
+    """Runs one call ahead in a thread, or on demand where the runtime wants no threads."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1) if runtime().reads_ahead else None
+
+    def __enter__(self) -> _Ahead:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        if self._pool is None:
+            return lambda: call(*args)
+
+        def in_thread() -> Any:
+            try:
+                return call(*args)
+            finally:
+                connection.close()  # a token refresh may have opened one in this thread
+
+        return self._pool.submit(in_thread).result
+
+
+#: how often a job shows that it is alive
+HEARTBEAT = timedelta(seconds=120)

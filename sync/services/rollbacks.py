@@ -1,0 +1,86 @@
+"""Take back what a job wrote here, field by field, where nobody has changed it since (E4)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from integrations.models import SyncJob
+from sync.runtime import runtime
+from workspace.models import Change, ChangeKind, OriginKind
+from workspace.services import (
+    InvalidRecord,
+    Origin,
+    StaleRevision,
+    record_delete,
+    record_restore,
+    record_update,
+    records_read,
+)
+
+
+def rollback(job: SyncJob) -> dict[str, Any]:
+    """``{reverted, refused: [{record, field, reason}]}``. What is reverted is a new change and flows out as one."""
+    target = UUID(str(job.options["job"]))
+    reverted = 0
+    refused: list[dict[str, str]] = []
+    changes = Change.objects.filter(tenant_id=job.tenant_id, job_id=target).order_by("-id")
+    for change in changes.iterator(500):
+        with transaction.atomic():
+            done, why = _revert(job, change)
+        reverted += done
+        refused += why[: max(0, 200 - len(refused))]
+    return {"reverted": reverted, "refused": refused}
+
+
+def _revert(job: SyncJob, change: Change) -> tuple[int, list[dict[str, str]]]:
+    where: dict[str, Any] = {
+        "tenant": job.tenant,
+        "record_type": change.record_type,
+        "record_id": change.record_id,
+        "now": runtime().now(),
+        "origin": Origin(
+            kind=OriginKind.ROLLBACK,
+            user=job.triggered_by,
+            job_id=job.id,
+            note=f"Takes back job {change.job_id}",
+        ),
+    }
+    state = records_read(tenant_id=job.tenant_id, record_type=change.record_type, ids=[change.record_id]).get(
+        change.record_id
+    )
+    if state is None:
+        return 0, [_why(change, "", "The record is gone.")]
+    try:
+        if change.kind == ChangeKind.CREATE:
+            if state.revision != change.revision:
+                return 0, [_why(change, "", "Changed since it was created.")]
+            record_delete(**where, expected_revision=state.revision)
+            return 1, []
+        if change.kind == ChangeKind.DELETE:
+            record_restore(**where)
+            return 1, []
+        return _revert_fields(change, state.values, state.revision, where)
+    except (StaleRevision, InvalidRecord) as error:
+        return 0, [_why(change, "", str(error))]
+
+
+def _revert_fields(
+    change: Change, values: dict[str, Any], revision: int, where: dict[str, Any]
+) -> tuple[int, list[dict[str, str]]]:
+    back: dict[str, Any] = {}
+    refused = []
+    for name, step in change.changes.items():
+        if values.get(name) == step["to"]:
+            back[name] = step["from"]
+        else:
+            refused.append(_why(change, name, "Changed since."))
+    if back:
+        record_update(**where, values=back, expected_revision=revision)
+    return int(bool(back)), refused
+
+
+def _why(change: Change, field: str, reason: str) -> dict[str, str]:
+    return {"record": str(change.record_id), "type": change.record_type, "field": field, "reason": reason}
