@@ -12,5 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz, name="readyz"),
     path("admin/hub/", include("live.urls")),
     path("admin/hub/", include("workspace.urls")),
+    path("admin/hub/", include("live.urls")),
+    path("admin/hub/", include("workspace.urls")),
     path("admin/", admin.site.urls),
 ]
