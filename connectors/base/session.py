@@ -195,8 +195,7 @@ class ApiSession:
         expect_json: bool,
         follow: bool,
     ) -> Answer:
-        for budget in self._budgets.get(quota_class) or self._budgets.get("default", []):
-            self.environment.gate.acquire(quota_class, budget, cost=cost)
+        self._spend(quota_class, cost)
         outgoing = call.outgoing(self._common_headers())
         self._auth.apply(outgoing, self)
         received, exchange = self._send(outgoing, is_repeatable=repeatable, guard=self._guard, follow=follow)
@@ -221,6 +220,13 @@ class ApiSession:
             duration_ms=exchange.duration_ms or 0,
             exchange=exchange,
         )
+
+    def _spend(self, quota_class: str, cost: int) -> None:
+        """Takes the request from each budget of its class; longer windows are counters of their own."""
+        budgets = self._budgets.get(quota_class) or self._budgets.get("default", [])
+        for number, budget in reversed(list(enumerate(sorted(budgets, key=lambda one: one.per_seconds)))):
+            name = quota_class if number == 0 else f"{quota_class}/{budget.per_seconds:g}s"
+            self.environment.gate.acquire(name, budget, cost=cost)
 
     def _send(
         self, outgoing: Outgoing, *, is_repeatable: bool, guard: UrlGuard, follow: bool

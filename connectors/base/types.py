@@ -219,6 +219,8 @@ class Resource:
     links: tuple[LinkSpec, ...]
     create_class: CreateClass = CreateClass.UNPROVABLE
     other_record_types: tuple[str, ...] = ()
+    #: default links where it is mapped to one of ``other_record_types``; ``links`` are those of ``record_type``
+    other_links: Mapping[str, tuple[LinkSpec, ...]] = field(default_factory=dict)
     parent: str = ""  # resource whose ids list this one (comments of issues)
     lists_across_parents: bool = True  # False: list_page needs parent_id, one parent at a time
     refers_to: tuple[str, ...] = ()  # resources that must be synced first
@@ -230,6 +232,10 @@ class Resource:
     version_check: bool = False  # the vendor refuses stale writes
     status_links: tuple[str, ...] = ()  # link keys edited as a status map
     page_size: int = 100
+
+    def links_for(self, record_type: str) -> tuple[LinkSpec, ...]:
+        """The default links when it is mapped to that record type; empty where it has none for it."""
+        return self.links if record_type == self.record_type else self.other_links.get(record_type, ())
 
 
 @dataclass(frozen=True, slots=True)
