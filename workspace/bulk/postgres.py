@@ -111,6 +111,7 @@ class _Staged:
 
 
 def _copy(cursor: Any, name: str, columns: Iterable[str], rows: Sequence[Sequence[Any]]) -> None:
-    with cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
+    statement = f"COPY {name} ({', '.join(columns)}) FROM STDIN"
+    with cursor.db.wrap_database_errors, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
