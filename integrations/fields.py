@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fernet_fields import EncryptedTextField
+if TYPE_CHECKING:  # the package ships no types
+    from django.db.models import Field
+
+    EncryptedTextField = Field[Any, Any]
+else:
+    from fernet_fields import EncryptedTextField
 
 
-class EncryptedJSONField(EncryptedTextField):  # type: ignore[misc]
+class EncryptedJSONField(EncryptedTextField):
     """A JSON value under the newest of ``FERNET_KEYS``; readable with any of them. Cannot be searched."""
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:

@@ -212,5 +212,5 @@ def deliveries_release(integration: Integration) -> int:
 
 def retention_days() -> int:
     """How long deliveries are kept."""
-    days: int = settings.LOCKSTEP_RETENTION_DAYS
+    days: int = settings.LOCKSTEP_DELIVERY_RETENTION_DAYS
     return days

@@ -38,11 +38,11 @@ PAGE = 500
 def logs_clean() -> dict[str, int]:
     """Drop what is past its time: logs, deliveries, live events. Changes and moves never expire."""
     now = runtime().now()
-    days: int = settings.LOCKSTEP_RETENTION_DAYS
+    events_kept = timedelta(days=settings.LOCKSTEP_EVENT_RETENTION_DAYS)
     return {
-        "logs": logs_expire(now=now, days=days),
-        "deliveries": deliveries_expire(now=now, days=days),
-        "events": events_expire(before=now - timedelta(days=7)),
+        "logs": logs_expire(now=now),
+        "deliveries": deliveries_expire(now=now),
+        "events": events_expire(before=now - events_kept),
     }
 
 
