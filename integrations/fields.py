@@ -20,7 +20,7 @@ class EncryptedJSONField(EncryptedTextField):
         return super().get_db_prep_save(None if value is None else json.dumps(value), connection)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any, *args: Any) -> Any:
-        text = super().from_db_value(value, expression, connection, *args)
+        text = super().from_db_value(value, expression, connection, *args)  # type: ignore[misc]
         return None if text is None else json.loads(text)
 
     def to_python(self, value: Any) -> Any:

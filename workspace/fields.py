@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 
 
-class SetField(models.JSONField):  # type: ignore[type-arg]
+class SetField(models.JSONField):
     """A sorted list of distinct strings (label names, member ids). ``filter(labels__has="urgent")``.
 
     Sets live in the record's own row because they are revisioned, diffed and written set by set
@@ -28,24 +28,24 @@ class SetField(models.JSONField):  # type: ignore[type-arg]
 
 
 @SetField.register_lookup
-class Has(models.Lookup):  # type: ignore[type-arg]
+class Has(models.Lookup):
     """True if the set holds the given string."""
 
     lookup_name = "has"
     prepare_rhs = False
 
-    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [str(value)]
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (str(value),)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         lhs, lhs_params = self.process_lhs(compiler, connection)
         rhs, rhs_params = self.process_rhs(compiler, connection)
-        return f"EXISTS (SELECT 1 FROM json_each({lhs}) AS j WHERE j.value = {rhs})", [  # noqa: S608
+        return f"EXISTS (SELECT 1 FROM json_each({lhs}) AS j WHERE j.value = {rhs})", (  # noqa: S608
             *lhs_params,
             *rhs_params,
-        ]
+        )
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         lhs, lhs_params = self.process_lhs(compiler, connection)
         rhs, rhs_params = self.process_rhs(compiler, connection)
-        return f"{lhs} @> to_jsonb(ARRAY[{rhs}]::text[])", [*lhs_params, *rhs_params]
+        return f"{lhs} @> to_jsonb(ARRAY[{rhs}]::text[])", (*lhs_params, *rhs_params)
