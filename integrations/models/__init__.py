@@ -11,6 +11,7 @@ from .control import (
     SyncFrequency,
 )
 from .deliveries import DeliveryStatus, WebhookDelivery
+from .idempotency import StoredAnswer
 from .jobs import (
     AttemptOutcome,
     JobAttempt,
@@ -47,6 +48,7 @@ __all__ = [
     "MappingState",
     "Operation",
     "StatusMap",
+    "StoredAnswer",
     "SweepSeen",
     "SyncDirection",
     "SyncFrequency",
