@@ -75,12 +75,14 @@ def concatenate(conflict: FieldConflict, context: Context) -> Resolution | None:
     """Both texts with the separator between them; what one already contains is not repeated."""
     if context.kind not in (Kind.TEXT, Kind.RICH_TEXT):
         return None
-    local, external = conflict.local or "", conflict.external or ""
-    pieces = local.split(context.separator) if local else []
-    pieces += [
-        piece for piece in (external.split(context.separator) if external else []) if piece not in pieces
-    ]
-    merged = context.separator.join(pieces) or None
+    local, external, between = conflict.local or "", conflict.external or "", context.separator
+    framed_local, framed_external = (f"{between}{text}{between}" for text in (local, external))
+    if not external or framed_external in framed_local:
+        merged = conflict.local
+    elif not local or framed_local in framed_external:
+        merged = conflict.external
+    else:
+        merged = f"{local}{between}{external}"
     return _merged(conflict, merged, "both texts are kept")
 
 

@@ -9,13 +9,11 @@ from typing import Any
 from markdown_it.token import Token
 
 from reconcile.kinds import ValueProblem
-from reconcile.transforms.markdown import parser
+from reconcile.transforms.markdown import escape_text, parser
 
 Node = Mapping[str, Any]
 MAX_DEPTH = 60
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>~|])")
-_LINE_START = re.compile(r"^(\s*)([#+\-](?=\s|$)|\d+[.)](?=\s|$)|>|={3,}|-{3,})", re.MULTILINE)
 _KNOWN = frozenset(
     [
         "doc",
@@ -35,17 +33,8 @@ _KNOWN = frozenset(
         "tableCell",
     ]
 )
+_LEADING = re.compile(r"^[^\S\n]+", re.MULTILINE)
 _MARKS = frozenset({"strong", "em", "code", "strike", "link"})
-
-
-def escape_text(text: str) -> str:
-    """Plain text such that Markdown shows it as it is."""
-    return _LINE_START.sub(_escape_start, _SPECIAL.sub(r"\\\1", text))
-
-
-def _escape_start(match: re.Match[str]) -> str:
-    space, sign = match.groups()
-    return f"{space}{sign[:-1]}\\{sign[-1]}" if sign[0].isdigit() else f"{space}\\{sign}"
 
 
 def adf_damage(document: Any) -> str | None:
@@ -182,14 +171,20 @@ def _items(node: Node, depth: int) -> str:
     lines = []
     for number, item in enumerate(_list(node, "content")):
         sign = f"{order + number}." if node.get("type") == "orderedList" else "-"
-        body = "\n".join(text for child in _list(item, "content") if (text := _item_block(child, depth + 1)))
+        body = _item_body(_list(item, "content"), depth + 1)
         lines.append(f"{sign} " + body.replace("\n", "\n" + " " * (len(sign) + 1)))
     return "\n".join(lines)
 
 
-def _item_block(node: Node, depth: int) -> str:
-    text = _block(node, depth)
-    return text if node.get("type") in ("paragraph", "bulletList", "orderedList") else f"\n{text}\n"
+def _item_body(nodes: list[Any], depth: int) -> str:
+    body = ""
+    for node in nodes:
+        text = _block(node, depth)
+        if not text:
+            continue
+        is_list = node.get("type") in ("bulletList", "orderedList")
+        body += ("\n" if is_list else "\n\n") * bool(body) + text
+    return body
 
 
 def _task(node: Node, depth: int) -> str:
@@ -204,13 +199,16 @@ def _task(node: Node, depth: int) -> str:
     return "\n".join(lines)
 
 
+def _cell(node: Node, depth: int) -> str:
+    # A Markdown cell is one line; breaks in it become spaces.
+    text = _blocks(node, depth + 1).replace("\\\n", " ")
+    return " ".join(text.split("\n")).replace("|", "\\|").strip()
+
+
 def _table(node: Node, depth: int) -> str:
     rows = []
     for row in _list(node, "content"):
-        cells = [
-            _blocks(cell, depth + 1).replace("\n\n", " ").replace("\\\n", " ").replace("\n", " ")
-            for cell in _list(row, "content")
-        ]
+        cells = [_cell(cell, depth) for cell in _list(row, "content")]
         rows.append(f"| {' | '.join(cells)} |")
         if len(rows) == 1:
             rows.append("|" + " --- |" * len(cells))
@@ -218,7 +216,7 @@ def _table(node: Node, depth: int) -> str:
 
 
 _BLOCKS: Mapping[str, Callable[[Node, int], str]] = {
-    "paragraph": lambda node, depth: _inline(_list(node, "content"), depth),
+    "paragraph": lambda node, depth: _LEADING.sub("", _inline(_list(node, "content"), depth)).rstrip(),
     "heading": _heading,
     "bulletList": _items,
     "orderedList": _items,

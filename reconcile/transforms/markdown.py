@@ -71,6 +71,23 @@ _MERGED = re.compile(r"\b(?:col|row)span\s*=\s*[\"']?\s*(?!1[\"'\s>])\d", re.IGN
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
+_SPECIAL = re.compile(r"([\\`*\[\]]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|~(?=~)|(?<=~)~)")
+_LINE_START = re.compile(
+    r"^([^\S\n]*)(#{1,6}(?=\s|$)|[+\-](?=\s|$)|\d{1,9}[.)](?=\s|$)|>|=+(?=\s*$)|[|:\-](?=[|:\- ]*$))",
+    re.MULTILINE,
+)
+
+
+def escape_text(text: str) -> str:
+    """Plain text such that Markdown shows it as it is; signs that mean nothing where they stand stay bare."""
+    return _LINE_START.sub(_escape_start, _SPECIAL.sub(r"\\\1", text))
+
+
+def _escape_start(match: re.Match[str]) -> str:
+    space, sign = match.groups()
+    return f"{space}{sign[:-1]}\\{sign[-1]}" if sign[0].isdigit() else f"{space}\\{sign}"
+
+
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
     """The one Markdown dialect of this product: CommonMark with tables and strike-through, no raw HTML."""
@@ -92,11 +109,28 @@ class _Converter(MarkdownConverter):
         heading_style = "ATX"
         bullets = "-"
         newline_style = "BACKSLASH"
-        escape_asterisks = True
-        escape_underscores = True
-        escape_misc = True
         strip_document = "strip"
         table_infer_header = True
+
+        @staticmethod
+        def code_language_callback(element: Any) -> str:
+            """The language of a code block, from the class that Markdown renderers give it."""
+            code = element.find("code")
+            names = (code.get("class") or []) if code is not None else []
+            return next((name[9:] for name in names if name.startswith("language-")), "")
+
+    def escape(self, text: str, parent_tags: Any) -> str:
+        escaped = escape_text(text) if text else ""
+        return escaped.replace("|", "\\|") if "td" in parent_tags or "th" in parent_tags else escaped
+
+    def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:
+        if not text.strip("\n"):
+            return ""
+        text = text.strip("\n")
+        fence = "```"
+        while fence in text:
+            fence += "`"
+        return f"\n\n{fence}{self.Options.code_language_callback(el)}\n{text}\n{fence}\n\n"
 
 
 def html_to_markdown(html: str) -> str:

@@ -51,7 +51,7 @@ def compiled(*links: Mapping[str, Any], kinds: Mapping[str, Kind] = KINDS) -> Co
 def text_map(*names: str, **options: Any) -> CompiledMap:
     """A map of plain text fields under the same names on both sides."""
     return compiled(
-        *({"local": n, "external": n, **options} for n in names), kinds={n: Kind.TEXT for n in names}
+        *({"local": n, "external": n, **options} for n in names), kinds=dict.fromkeys(names, Kind.TEXT)
     )
 
 
@@ -64,7 +64,7 @@ def plan_for(field_map: CompiledMap, bases: Bases | None, local: Any, external: 
 
 
 def same_bases(values: Mapping[str, Any]) -> Bases:
-    return Bases(dict(values), dict(values), {key: Provenance.EQUAL.value for key in values})
+    return Bases(dict(values), dict(values), dict.fromkeys(values, Provenance.EQUAL.value))
 
 
 def applied(
