@@ -202,8 +202,9 @@ class GitHubReader(RestClient):
         ]
         following = None
         if "next" in parse_links(answer.headers.get("link", "")):
-            if not rows:
-                raise ContractBroken("An empty page came where GitHub says there is more.")
+            is_unfiltered = bool(rows) and str(rows[0].get("updated_at") or "") < at["since"]
+            if not rows or is_unfiltered or (at["page"] > 1 and not fresh):
+                raise ContractBroken("The same or an empty page came where GitHub says there is more.")
             following = self._after(at, rows, endpoint)
         return Page(records, following, answer.server_time)
 

@@ -139,6 +139,8 @@ class GitHub(GitHubState):
             if wanted in repo["old_names"]:
                 tail = call.path.split("/", 4)[4] if call.path.count("/") > 3 else ""
                 target = f"{self.root}/repositories/{repo['id']}{'/' + tail if tail else ''}"
+                query = call.request.query_string.decode()
+                target += f"?{query}" if query else ""
                 raise self._moved(target, 301 if call.method == "GET" else 307)
             if wanted == repo["full_name"].lower():
                 if writes and repo["archived"]:
