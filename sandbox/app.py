@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
@@ -29,6 +31,14 @@ def vendor_classes() -> list[type[Vendor]]:
         if hasattr(loaded, "VENDOR"):
             found.append(loaded.VENDOR)
     return sorted(found, key=lambda vendor: vendor.slug)
+
+
+def decoded_path(request: Request) -> str:
+    """The path, percent-decoded but for ``%2F``: a slash inside a segment must not become a separator."""
+    raw = str(request.environ.get("REQUEST_URI") or request.path).split("?", 1)[0]
+    if raw.startswith("http"):
+        return request.path
+    return "%2F".join(unquote(part) for part in re.split("%2[fF]", raw))
 
 
 class Sandbox:
@@ -53,7 +63,7 @@ class Sandbox:
         return response(environ, start_response)
 
     def dispatch(self, request: Request) -> Response:
-        first, _, rest = request.path.lstrip("/").partition("/")
+        first, _, rest = decoded_path(request).lstrip("/").partition("/")
         if not first:
             return pages.index(request, self)
         if first == "_control":

@@ -19,6 +19,10 @@ from .vendor import Logged, Vendor
 class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without the server's own Date: the stand-ins send theirs, which tests may set wrong."""
+        self.send_response_only(code, message)
+
     def log(self, type: str, message: str, *args: object) -> None:
         return None
 

@@ -244,7 +244,10 @@ class Vendor:
         if spec.auth:
             call.actor = self.authenticate(call)
         self.check_query(call, spec)
-        return getattr(self, handler_name), dict(values)
+        return getattr(self, handler_name), {
+            name: value.replace("%2F", "/") if isinstance(value, str) else value
+            for name, value in values.items()
+        }
 
     def no_route(self, call: Call, status: int) -> Refusal:
         return Refusal(

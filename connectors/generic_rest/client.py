@@ -377,7 +377,7 @@ class GenericClient(RestClient):
             for field in declared.get("fields", ()):
                 value = read_path(base, field["read"], MISSING) if field.get("read") else MISSING
                 if value is not MISSING and field.get("write"):
-                    write_path(inner, field["write"], value)
+                    write_path(inner, field["write"], _as_written(field, value))
         null_as = call.get("null_as", "null")
         for path, value in fields.items():
             if value is None and null_as == "omit":
@@ -617,36 +617,37 @@ class _Steps:
 
     def at(self, token: Any) -> dict[str, Any] | None:
         if token is not None:
-            return (
-                {**token, "parent": self.parents[token["number"]]}
-                if token["number"] < len(self.parents)
-                else None
-            )
-        return self._start(0)
+            picked = token["number"] < len(self.parents)
+            return {**token, "parent": self.parents[token["number"]]} if picked else None
+        return self._start(0, self.now.isoformat())
 
-    def _start(self, number: int) -> dict[str, Any]:
+    def _start(self, number: int, end: str) -> dict[str, Any]:
+        """``end`` is when the run began: a later now on each page would never let the windows end."""
         since = self.since.isoformat() if self.since else None
+        until = self._until(since, end)
         return {
             "number": number,
             "parent": self.parents[number],
             "since": since,
-            "until": self._end(since),
+            "until": until,
+            "end": end,
             "walk": None,
         }
 
-    def _end(self, since: str | None) -> str | None:
+    def _until(self, since: str | None, end: str) -> str | None:
         if self.window is None or since is None:
             return None
-        return min(datetime.fromisoformat(since) + self.window, self.now).isoformat()
+        return min(datetime.fromisoformat(since) + self.window, datetime.fromisoformat(end)).isoformat()
 
     def after(self, step: Mapping[str, Any], walk: Any) -> dict[str, Any] | None:
         kept = {name: value for name, value in step.items() if name != "parent"}
         if walk is not None:
             return {**kept, "walk": walk}
-        if step.get("until") and datetime.fromisoformat(step["until"]) < self.now:
-            return {**kept, "walk": None, "since": step["until"], "until": self._end(step["until"])}
+        end, until = str(step["end"]), step.get("until")
+        if until and datetime.fromisoformat(until) < datetime.fromisoformat(end):
+            return {**kept, "walk": None, "since": until, "until": self._until(until, end)}
         if step["number"] + 1 < len(self.parents):
-            following = self._start(step["number"] + 1)
+            following = self._start(step["number"] + 1, end)
             return {name: value for name, value in following.items() if name != "parent"}
         return None
 
@@ -665,6 +666,14 @@ def _guard_value(precondition: Config, current: ExternalRecord) -> str | None:
         return current.version
     value = None if path.startswith("header:") else read_path(current.data, path, None)
     return None if value is None else str(value)
+
+
+def _as_written(field: Config, value: Any) -> Any:
+    """A value as read, in the form the write path takes: members of objects become their ids or names."""
+    key = field.get("key") or ("id" if field.get("ref_resource") else "")
+    if key and isinstance(value, list):
+        return [one.get(key) if isinstance(one, dict) else one for one in value]
+    return value.get(key) if key and isinstance(value, dict) else value
 
 
 def _precondition(call: Config, current: ExternalRecord) -> dict[str, str]:

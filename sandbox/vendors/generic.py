@@ -22,7 +22,7 @@ MAX_PAGE = 100
 STATES = {1: "New", 2: "Planned", 3: "Working", 4: "Checking", 5: "Solved"}
 PRIORITIES = ("none", "P4", "P3", "P2", "P1")
 WRITABLE = "subject body state_id priority starts_on due_on assignee_ids tags external_key"
-READ_ONLY = "id number state assignees created_at updated_at created_by updated_by url comment_count"
+READ_ONLY = "id number revision state assignees created_at updated_at created_by updated_by url comment_count"
 PAGING = "updated_since sort state external_key"
 
 
