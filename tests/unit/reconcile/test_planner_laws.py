@@ -125,6 +125,7 @@ def test_a_write_changes_something_and_each_key_has_one_fate(
     assert not set(made.held) & flowing
     assert not set(made.held) & conflicting
     assert not set(made.agreed) & set(made.accepted)
+    assert not set(made.to_external) & {*made.agreed, *made.accepted}
 
 
 @given(bases_, locals_, externals, policies, clocks_)
