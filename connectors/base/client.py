@@ -6,20 +6,17 @@ A connector declares one ``Endpoint`` per resource and overrides only the named 
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import quote
 
-import orjson
-
+from .answers import digest, failed_check, fill_path, fingerprint, rows_in
 from .connector import Connector, Environment
 from .errors import ContractBroken, PermissionProblem, RecordGone, SyncError
 from .paging import OnePage, Pager, PageSeen, Walk
-from .paths import MISSING, read_path, write_path
+from .paths import read_path, write_path
 from .session import Answer, ApiSession
 from .times import format_instant, parse_instant
 from .types import (
@@ -403,64 +400,6 @@ class RestClient:
         if not endpoint.precondition or current is None or current.version is None:
             return {}
         return {endpoint.precondition: current.version}
-
-
-def fill_path(template: str, values: Mapping[str, Any]) -> str:
-    """The template with each ``{name}`` percent-encoded as one path segment; ``.`` and ``..`` are refused."""
-    parts: list[str] = []
-    rest = template
-    while rest:
-        before, brace, after = rest.partition("{")
-        parts.append(before)
-        if not brace:
-            break
-        name, closing, rest = after.partition("}")
-        value = values.get(name)
-        if not closing or value in (None, ""):
-            raise ContractBroken(f"The path {template!r} needs {name!r}.", code="internal")
-        text = str(value)
-        if text in (".", ".."):
-            raise ContractBroken(f"{text!r} cannot be used in a path.", code="validation")
-        parts.append(quote(text, safe=""))
-    return "".join(parts)
-
-
-def rows_in(body: Any, path: str, what: str) -> list[Any]:
-    """Rows at ``path``; ``*`` as last step takes an object's values. Raises ``ContractBroken``."""
-    takes_values = path == "*" or path.endswith(".*")
-    found = read_path(body, path[:-1].rstrip(".") if takes_values else path)
-    if takes_values and isinstance(found, dict):
-        found = list(found.values())
-    if found is MISSING or not isinstance(found, list):
-        raise ContractBroken(f"The listing of {what} holds no list{f' at {path!r}' if path else ''}.")
-    return found
-
-
-def fingerprint(rows: Sequence[Any]) -> str:
-    """A short digest of a page, by which a repeated page is noticed; "" for an empty page."""
-    return digest(rows)[:16] if rows else ""
-
-
-def digest(value: Any) -> str:
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
-
-
-def failed_check(error: SyncError) -> Check:
-    """A classified failure as a line of the connection test, with what to do about it."""
-    name, fix = {
-        "auth": ("authenticated", "Make a new token and enter it again."),
-        "permission": (
-            "may_read",
-            "Give the account access, or use a token with more rights.",
-        ),
-        "missing": (
-            "may_read",
-            "Check the container's id and that the account may see it.",
-        ),
-        "rate_limit": ("rate_limit", "Wait a little and test again."),
-        "contract": ("reachable", "Check the base address."),
-    }.get(error.code, ("reachable", "Check the address and whether the service is up."))
-    return Check(name, False, error.message, fix)
 
 
 __all__ = [

@@ -10,29 +10,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import orjson
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
-from urllib3.exceptions import NewConnectionError
 
 from .auth import NoAuth, Outgoing
 from .classify import ErrorRule, Heard, Reaction, error_for, reaction_for
 from .connector import Environment
-from .errors import ConfigurationProblem, ContractBroken, Exchange, Retryable, SyncError
-from .guard import ForbiddenAddress, GuardedAdapter, UrlGuard
+from .errors import ConfigurationProblem, ContractBroken, Exchange, SyncError
+from .guard import GuardedAdapter, UrlGuard
 from .limits import LimitHeaders
 from .redact import redact_body, redact_headers, redact_url
 from .times import parse_http_date
 from .types import RateBudget
+from .wire import Call, Params, is_shallow, network_failure, pairs_of, parsed_or_none, with_query
 
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 MAX_REDIRECTS = 3
-MAX_JSON_DEPTH = 64
 CONNECT_SECONDS = 10.0
-
-Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +122,10 @@ class ApiSession:
         ``is_repeatable`` defaults by method; say True for a POST with an idempotency key.
         """
         repeatable = method in REPEATABLE_METHODS if is_repeatable is None else is_repeatable
-        call = _Call(
+        call = Call(
             method,
             self._address(path),
-            _pairs(self.options.params) + _pairs(params),
+            pairs_of(self.options.params) + pairs_of(params),
             json,
             form,
             dict(headers or {}),
@@ -164,7 +161,7 @@ class ApiSession:
             allow_private=self.environment.allow_private_network,
             allow_http=self.environment.allow_http,
         )
-        call = _Call(
+        call = Call(
             "POST",
             url,
             [],
@@ -174,7 +171,7 @@ class ApiSession:
         )
         outgoing = call.outgoing(self._common_headers())
         received, exchange = self._send(outgoing, is_repeatable=True, guard=guard, follow=False)
-        heard = self._heard(received, _parsed_or_none(received.content), True, exchange)
+        heard = self._heard(received, parsed_or_none(received.content), True, exchange)
         failure = error_for(heard, (ErrorRule(Reaction.REAUTH, status=(400, 401, 403)),))
         if failure is not None:
             raise failure
@@ -187,7 +184,7 @@ class ApiSession:
 
     def _attempt(
         self,
-        call: _Call,
+        call: Call,
         quota_class: str,
         cost: int,
         repeatable: bool,
@@ -233,7 +230,7 @@ class ApiSession:
     ) -> tuple[_Received, Exchange]:
         exchange = Exchange(
             method=outgoing.method,
-            url=redact_url(_with_query(outgoing.url, outgoing.params)),
+            url=redact_url(with_query(outgoing.url, outgoing.params)),
             request_headers=redact_headers(outgoing.headers),
             request_body=redact_body(outgoing.body, outgoing.headers.get("Content-Type", "")),
         )
@@ -244,7 +241,7 @@ class ApiSession:
             error.exchange = exchange
             raise
         except (requests.RequestException, Urllib3Error, OSError) as error:
-            raise _network_failure(error, is_repeatable, exchange) from error
+            raise network_failure(error, is_repeatable, exchange) from error
         else:
             exchange.status = received.status
             exchange.response_headers = redact_headers(received.headers)
@@ -262,7 +259,7 @@ class ApiSession:
             guard.check(url)
             with self._http.request(
                 outgoing.method,
-                _with_query(url, params),
+                with_query(url, params),
                 headers=outgoing.headers,
                 data=outgoing.body,
                 timeout=(min(CONNECT_SECONDS, timeout), timeout),
@@ -320,7 +317,7 @@ class ApiSession:
                 else "The API answered with something that is not JSON."
             )
             return None, ContractBroken(words, status=received.status, exchange=exchange)
-        if not _is_shallow(body):
+        if not is_shallow(body):
             return None, ContractBroken(
                 "The answer is nested too deeply.",
                 status=received.status,
@@ -373,116 +370,3 @@ class ApiSession:
             self._guard.check(path)
             return path
         return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
-
-
-@dataclass
-class _Call:
-    """The parts of a request, kept so that it can be built anew after a token refresh."""
-
-    method: str
-    url: str
-    params: list[tuple[str, str]]
-    json: Any
-    form: Mapping[str, Any] | None
-    headers: dict[str, str]
-
-    def outgoing(self, common: Mapping[str, str]) -> Outgoing:
-        headers = {**common, **self.headers}
-        body: bytes | None = None
-        if self.json is not None:
-            body = orjson.dumps(self.json)
-            headers.setdefault("Content-Type", "application/json")
-        elif self.form is not None:
-            body = urlencode(_pairs(self.form)).encode()
-            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        for name, value in headers.items():
-            if "\r" in value or "\n" in value or "\r" in name or "\n" in name:
-                raise ConfigurationProblem(f"The header {name!r} contains a line break.")
-        return Outgoing(self.method, self.url, list(self.params), headers, body)
-
-
-def _pairs(params: Params) -> list[tuple[str, str]]:
-    """Query pairs; None values are left out, lists repeat the name, booleans become true/false."""
-    items = list(params.items()) if isinstance(params, Mapping) else list(params or ())
-    pairs: list[tuple[str, str]] = []
-    for name, value in items:
-        for single in value if isinstance(value, list | tuple) else [value]:
-            if single is not None:
-                pairs.append(
-                    (
-                        name,
-                        str(single).lower() if isinstance(single, bool) else str(single),
-                    )
-                )
-    return pairs
-
-
-def _with_query(url: str, params: Sequence[tuple[str, str]]) -> str:
-    if not params:
-        return url
-    parts = urlsplit(url)
-    query = "&".join(part for part in (parts.query, urlencode(params)) if part)
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
-
-
-def _parsed_or_none(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _is_shallow(body: Any) -> bool:
-    level = [body]
-    for _ in range(MAX_JSON_DEPTH):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return True
-    return False
-
-
-def _network_failure(error: Exception, is_repeatable: bool, exchange: Exchange) -> SyncError:
-    """A request without a whole answer: was it sent, and may it be sent again?"""
-    reasons = list(_causes(error))
-    if any(isinstance(reason, ForbiddenAddress) for reason in reasons):
-        return ConfigurationProblem(
-            "Addresses inside a private network are not allowed here.",
-            exchange=exchange,
-        )
-    if any(isinstance(reason, requests.exceptions.SSLError) for reason in reasons):
-        return ConfigurationProblem(
-            "The service's TLS certificate cannot be trusted.",
-            code="network",
-            exchange=exchange,
-        )
-    was_not_sent = any(isinstance(reason, NewConnectionError | requests.ConnectTimeout) for reason in reasons)
-    is_timeout = any(isinstance(reason, requests.Timeout | TimeoutError) for reason in reasons)
-    return Retryable(
-        "The service did not answer in time." if is_timeout else "The connection to the service failed.",
-        code="timeout" if is_timeout else "network",
-        ambiguous=not is_repeatable and not was_not_sent,
-        exchange=exchange,
-    )
-
-
-def _causes(error: BaseException | None) -> Iterable[BaseException]:
-    seen: set[int] = set()
-    todo: list[Any] = [error]
-    while todo:
-        current = todo.pop()
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        todo += [
-            current.__cause__,
-            current.__context__,
-            getattr(current, "reason", None),
-            *current.args,
-        ]
