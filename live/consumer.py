@@ -69,7 +69,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
-        if text_data is None or len(text_data) > 2000:
+        if not text_data or len(text_data) > 2000:
             await self._refuse("bad_message", "Messages are short texts of JSON.")
             return
         await super().receive(text_data=text_data, **kwargs)
