@@ -142,15 +142,15 @@ def transform_of(field: Config) -> dict[str, Any] | None:
 def _enum(value_map: Mapping[str, Any]) -> dict[str, Any]:
     """``value_map`` names ours → theirs; a list says several of theirs mean the same, the first is sent."""
     table: dict[str, str] = {}
-    out: dict[str, Any] = {}
+    back: dict[str, Any] = {}
     for ours, theirs in value_map.items():
         several = theirs if isinstance(theirs, list) else [theirs]
         for one in several:
             table[_key(one)] = ours
-        out[ours] = several[0]
-    kinds = {type(value) for value in out.values()}
+        back[ours] = several[0]
+    kinds = {type(value) for value in back.values()}
     cast = "integer" if kinds == {int} else "boolean" if kinds == {bool} else "string"
-    return {"name": "enum", "map": table, "out": out, "as": cast}
+    return {"name": "enum", "map": table, "back": back, "as": cast}
 
 
 def _key(value: Any) -> str:

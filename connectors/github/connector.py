@@ -54,7 +54,7 @@ ISSUE = Resource(
         LinkSpec(
             "stage",
             "hub.status",
-            {"name": "enum", "map": _STAGES, "out": {"done": "closed/completed"}},
+            {"name": "enum", "map": _STAGES, "back": {"done": "closed/completed"}},
             key="stage",
         ),
         LinkSpec(
@@ -64,7 +64,6 @@ ISSUE = Resource(
                 "name": "enum",
                 "map": _PRIORITIES,
                 "back": {"medium": "medium", "urgent": "urgent"},
-                "blank": "none",
             },
         ),
         LinkSpec("labels", "hub.labels", {"name": "set"}),

@@ -90,7 +90,7 @@ def test_nonsense_is_refused_without_a_crash(nonsense: Any) -> None:
         ({"canonical": "a", "read": "a", "type": "list", "key": "name"}, {"name": "set", "key": "name"}, "both"),
         (
             {"canonical": "a", "read": "a", "type": "enum", "value_map": {"todo": [1, 2], "done": 5}},
-            {"name": "enum", "map": {"1": "todo", "2": "todo", "5": "done"}, "out": {"todo": 1, "done": 5}, "as": "integer"},
+            {"name": "enum", "map": {"1": "todo", "2": "todo", "5": "done"}, "back": {"todo": 1, "done": 5}, "as": "integer"},
             "both",
         ),
     ],
