@@ -10,6 +10,7 @@ from typing import Any
 from connectors.base.types import ExternalRecord
 from integrations.models import MappingState
 from reconcile.digest import digest
+from reconcile.kinds import canonical
 from reconcile.loops import oscillates
 from reconcile.model import (
     JSON,
@@ -148,7 +149,8 @@ class Pair:
                 provenance = Provenance.EQUAL if stored == values[key] else Provenance.WRITTEN
                 self._agree(key, stored, self.external_snapshot, provenance)
             elif there in (None, "", []) and kept.get(key) in (None, "", []):
-                self._agree(key, kept.get(key), self.external_snapshot, Provenance.EQUAL)
+                empty = canonical(self.rc.field_map.links[key].kind, None)
+                self._agree(key, kept.get(key, empty), self.external_snapshot, Provenance.EQUAL)
 
     def _start_bases(self) -> None:
         self.base_local = dict(self.base_local or {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from django.utils import timezone
 
 from workspace.ids import new_id
 from workspace.models import Tenant
@@ -102,7 +103,7 @@ class Mapping(models.Model):
     last_synced_at = models.DateTimeField(null=True)
     last_in_at = models.DateTimeField(null=True)
     last_out_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     objects = MappingQuerySet.as_manager()
 

@@ -180,6 +180,7 @@ def _placeholders(integration: Integration, hints: list[ChangeHint]) -> None:
             dirty_reason="webhook",
             priority=2,
             method=SyncMethod.WEBHOOK,
+            created_at=now,
         )
         for hint in hints
     ]

@@ -100,7 +100,8 @@ class SimVendor:
 
     def add(self, values: Mapping[str, Any], key: str = "") -> Card:
         self.counter += 1
-        card = Card(f"c{self.counter}", self.normalise(values), 1, self.stamp(), self.now(), key)
+        blank: dict[str, Any] = {"name": "", "notes": "", "prio": "0", "tags": [], "due": None}
+        card = Card(f"c{self.counter}", {**blank, **self.normalise(values)}, 1, self.stamp(), self.now(), key)
         self.cards[card.id] = card
         self._notify("created", card.id)
         return card
