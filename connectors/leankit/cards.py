@@ -90,7 +90,7 @@ def _is_marker(link: Any) -> bool:
 
 
 def is_archived(row: Mapping[str, Any]) -> bool:
-    return read_path(row, "lane.laneClassType", None) == "archive"
+    return bool(read_path(row, "lane.laneClassType", None) == "archive")
 
 
 # --- writing -----------------------------------------------------------------------------------------------------

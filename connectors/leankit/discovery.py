@@ -103,7 +103,7 @@ def containers(client: Opened, kind: str, parent_id: str) -> list[Container]:
                 for row in rows
             ]
         case "custom_field":
-            rows = board.get("customFields") or ()
+            rows = list(board.get("customFields") or ())
             return [
                 Container(str(row["id"]), row["label"], kind, id, extra={"type": row.get("type")})
                 for row in rows
@@ -111,7 +111,7 @@ def containers(client: Opened, kind: str, parent_id: str) -> list[Container]:
         case "tag":
             return [Container(str(tag), str(tag), kind, id) for tag in board.get("tags") or ()]
         case "user":
-            rows = board.get("users") or ()
+            rows = list(board.get("users") or ())
             return [
                 Container(
                     str(row["id"]),
