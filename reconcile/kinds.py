@@ -47,12 +47,18 @@ MAX_DIGITS = 60
 MAX_JSON_DEPTH = 64
 _MAX_INTEGER = 2**63
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_PLAIN_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,30}(\.[0-9]{0,20}[1-9])?")
 _TRAILING = re.compile(r"[^\S\n]+(?=\n|\Z)")
 
 
 def canonical(kind: Kind, value: Any) -> JSON:
     """The one JSON form of ``value``; takes Python values or already canonical ones. Raises ValueProblem."""
     return _CANONICAL[kind](value)
+
+
+def canonicaliser(kind: Kind) -> Callable[[Any], JSON]:
+    """``canonical`` for one kind, for callers that do it many times."""
+    return _CANONICAL[kind]
 
 
 def to_python(kind: Kind, value: JSON) -> Any:
@@ -137,6 +143,8 @@ def decimal_text(number: Decimal) -> str:
 def _number(value: Any) -> JSON:
     if value is None or value == "":
         return None
+    if type(value) is str and _PLAIN_DECIMAL.fullmatch(value):
+        return value
     return decimal_text(decimal_of(value))
 
 
@@ -214,6 +222,16 @@ def parse_datetime(value: str) -> datetime:
         raise ValueProblem(f"{shown(value)} is not a time such as 2025-07-01T10:00:00Z") from exc
 
 
+def is_plain_instant(value: str) -> bool:
+    """True for 2025-07-01T10:00:00Z, the form most values come in. Raises ValueProblem if it is no real time."""
+    if len(value) != 20 or value[19] != "Z" or value[10] != "T":
+        return False
+    if value[4] != "-" or value[7] != "-" or value[13] != ":" or value[16] != ":":
+        return False
+    parse_datetime(value)
+    return True
+
+
 def instant_text(moment: datetime) -> str:
     """The canonical instant of an aware datetime. Raises ValueProblem if it is naive or out of range."""
     if moment.tzinfo is None or moment.utcoffset() is None:
@@ -226,6 +244,8 @@ def instant_text(moment: datetime) -> str:
 
 @lru_cache(maxsize=8192)
 def _instant_of_text(value: str) -> str:
+    if is_plain_instant(value):
+        return value
     return instant_text(parse_datetime(value))
 
 
@@ -275,7 +295,21 @@ def _local_datetime(value: Any) -> JSON:
     return {"local": moment.isoformat(), "zone": zone_of(value["zone"]).key}
 
 
+def is_tidy_set(value: Any) -> bool:
+    """True for a list that is canonical as it stands (sorted, unique, plain ASCII); the quick way for most sets."""
+    if type(value) is not list:
+        return False
+    before = ""
+    for member in value:
+        if type(member) is not str or member <= before or not (member.isascii() and member.isprintable()):
+            return False
+        before = member
+    return True
+
+
 def _set(value: Any) -> JSON:
+    if is_tidy_set(value):
+        return value[:]
     if value is None or value == "":
         return []
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconcile.kinds import Kind, ValueProblem, clean_text, shown
+from reconcile.kinds import Kind, ValueProblem, clean_text, is_tidy_set, shown
 from reconcile.model import JSON, MapContext, Unmapped
 from reconcile.transforms.base import ALL_KINDS, Option, Options, Transform
 
@@ -138,6 +138,8 @@ class LookupSetTransform(Transform):
         return [_out_member(text, options) for text in sorted(set(found))]
 
     def _ids(self, value: Any, options: Options) -> list[str]:
+        if is_tidy_set(value) and options["by"] == "id":
+            return list(value)
         texts = _members(value, options["key"])
         return sorted({text.lower() for text in texts} if options["by"] == "email" else set(texts))
 
@@ -180,6 +182,8 @@ class SetTransform(Transform):
         return self._texts(value, options)
 
     def _texts(self, value: Any, options: Options) -> list[str]:
+        if is_tidy_set(value):
+            return list(value)
         return sorted(set(_members(value, options["key"], options["separator"])))
 
     def outward(self, value: JSON, options: Options, ctx: MapContext) -> JSON | Unmapped:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
-from reconcile.kinds import Kind, ValueProblem, decimal_of, instant_text, parse_datetime, shown, zone_of
+from reconcile.kinds import (
+    Kind,
+    ValueProblem,
+    decimal_of,
+    instant_text,
+    is_plain_instant,
+    parse_datetime,
+    shown,
+    zone_of,
+)
 from reconcile.model import JSON, MapContext, Unmapped
 from reconcile.transforms.base import Option, Options, Transform
 
@@ -22,6 +32,13 @@ def moment_of(value: Any, zone: str) -> datetime:
     text = value.strip()
     moment = _rfc1123(text) if text[:1].isalpha() else parse_datetime(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone_of(zone))
+
+
+def instant_of(value: Any, zone: str) -> str:
+    """The canonical instant of a vendor's moment. Raises ValueProblem."""
+    if isinstance(value, str) and is_plain_instant(value):
+        return value
+    return instant_text(moment_of(value, zone))
 
 
 def _rfc1123(text: str) -> datetime:
@@ -136,7 +153,7 @@ class DateTransform(Transform):
             if options["as"] == "date":
                 return _day_of(value)
             if options["as"] == "instant":
-                return instant_text(moment_of(value, options["zone"]))
+                return instant_of(value, options["zone"])
         except ValueProblem:
             return value
         return value
@@ -153,6 +170,11 @@ def _on_that_day(moment: datetime, day: date, zone: str) -> datetime:
 def _day_of(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueProblem(f"{shown(value)} is not a date")
+    return _day_of_text(value)
+
+
+@lru_cache(maxsize=4096)
+def _day_of_text(value: str) -> str:
     text = value.strip()
     if len(text) > 10 and text[10] in "T ":
         clock = parse_datetime(text).time()
@@ -182,7 +204,7 @@ class DatetimeTransform(Transform):
     def inward(self, value: Any, options: Options, ctx: MapContext) -> JSON | Unmapped:
         if value is None or value == "":
             return None
-        return instant_text(moment_of(value, options["zone"]))
+        return instant_of(value, options["zone"])
 
     def outward(self, value: JSON, options: Options, ctx: MapContext) -> JSON | Unmapped:
         if value is None:
@@ -193,7 +215,7 @@ class DatetimeTransform(Transform):
         if not isinstance(value, str) or not value:
             return value
         try:
-            return instant_text(moment_of(value, options["zone"]))
+            return instant_of(value, options["zone"])
         except ValueProblem:
             return value
 
