@@ -14,5 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/hub/", include("workspace.urls")),
     path("admin/hub/", include("live.urls")),
     path("admin/hub/", include("workspace.urls")),
+    path("api/v1/", include("integrations.api.urls")),
+    path("api/", include("integrations.api.docs_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sqlite3
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import get_commands
+from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connections
 
 from config import embedded
 from config.embedded import StartProblem
+from config.logs import redact_text
 from config.processes import Spec, answers_http, answers_ping, port_is_free, python
 from config.supervisor import Stopped, Supervisor
 
@@ -73,7 +76,8 @@ class Command(BaseCommand):
         self.say("Stopped.")
 
     def _start(self, supervisor: Supervisor, *, demo: bool) -> None:
-        steps = 6 if demo else 4
+        folder = settings.LOCKSTEP_DATA_DIR
+        steps = 5 if demo else 3
         count = 0
 
         def step(text: str) -> None:
@@ -86,19 +90,16 @@ class Command(BaseCommand):
             step("queue: the one of REDIS_URL")
         else:
             step("queue (embedded Valkey)")
-            supervisor.start(broker_spec(settings.LOCKSTEP_DATA_DIR))
+            supervisor.start(broker_spec(folder))
         step("database")
-        supervisor.run_once("migrate", python("manage.py", "migrate", "--noinput"), within=600)
+        migrate(folder / "logs" / "migrate.log")
         if demo:
             step("sandbox: the other systems")
-            supervisor.start(sandbox_spec(settings.LOCKSTEP_DATA_DIR))
+            supervisor.start(sandbox_spec(folder))
             step("demo data")
-            if "seed_demo" in get_commands():
-                supervisor.run_once("seed_demo", python("manage.py", "seed_demo"), within=600)
-        step("web")
-        supervisor.start(web_spec())
-        step("workers and schedule")
-        supervisor.start(*worker_specs(settings.LOCKSTEP_DATA_DIR))
+            seed_demo(supervisor, folder / "run" / "seeded")
+        step("web, workers, schedule")
+        supervisor.start(web_spec(), *worker_specs(folder))
 
     def _check_ports(self, *, demo: bool) -> None:
         ports = [("LOCKSTEP_PORT", settings.LOCKSTEP_HOST, settings.LOCKSTEP_PORT)]
@@ -125,6 +126,29 @@ class Command(BaseCommand):
             "",
         ]
         self.say("\n".join(lines))
+
+
+def migrate(log: Path) -> None:
+    """In this process, since Django is loaded here already. Raises ``StartProblem``."""
+    # One connection is enough here, and its error says what is wrong; a pool would only say that it waited.
+    connections["default"].settings_dict["OPTIONS"].pop("pool", None)
+    try:
+        with log.open("a") as out:
+            call_command("migrate", interactive=False, stdout=out, stderr=out, no_color=True)
+    except DatabaseError as error:
+        reason = redact_text(" ".join(str(error).split()))[:300]
+        raise StartProblem(f"The database cannot be used: {reason}") from error
+    finally:
+        connections.close_all()
+
+
+def seed_demo(supervisor: Supervisor, done: Path) -> None:
+    """Once per database; the file says for which one it was done."""
+    database = hashlib.sha256(settings.DATABASE_URL.encode()).hexdigest()
+    if "seed_demo" not in get_commands() or (done.exists() and done.read_text() == database):
+        return
+    supervisor.run_once("seed_demo", python("manage.py", "seed_demo"), within=600)
+    done.write_text(database)
 
 
 def demo_logins() -> list[str]:
