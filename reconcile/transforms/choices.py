@@ -26,7 +26,7 @@ class EnumTransform(Transform):
 
     With several paths the keys of ``map`` are the values joined by "|", empty for null, and ``*`` as the
     last part stands for any: ``{"open|": "todo", "closed|not_planned": "done", "closed|*": "done"}``.
-    Without ``map`` values pass as they are.
+    Without ``map`` values pass as they are; with an empty one none does, until somebody fills it in.
     """
 
     name = "enum"
@@ -76,7 +76,7 @@ class EnumTransform(Transform):
         for theirs, ours in (prepared["map"] or {}).items():
             back.setdefault(_key(ours), theirs)
         back.update({str(ours): theirs for ours, theirs in (prepared["back"] or {}).items()})
-        prepared.update(table=table, back=back, fold=fold)
+        prepared.update(table=table, back=back, fold=fold, is_open=options.get("map") is None)
         return prepared
 
     def inward(self, value: Any, options: Options, ctx: MapContext) -> JSON | Unmapped:
@@ -89,7 +89,7 @@ class EnumTransform(Transform):
             return table[starred]
         if not any(parts):
             return None
-        if not table:
+        if options["is_open"]:
             return value
         if options["default"] is not None:
             return options["default"]
@@ -101,7 +101,7 @@ class EnumTransform(Transform):
         if key not in back:
             if value is None:
                 return [None] * options["path_count"] if options["path_count"] > 1 else options["empty"]
-            if not options["table"]:
+            if options["is_open"]:
                 return self._cast(value, options)
             return Unmapped(value, f"the map has no counterpart for {shown(value)}")
         theirs = back[key]

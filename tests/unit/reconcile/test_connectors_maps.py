@@ -13,5 +13,6 @@ from workspace.kinds import record_kinds
 def test_default_links_are_a_valid_field_map_for_every_record_type_they_name(slug: str) -> None:
     for resource in registry.get(slug).resources:
         for record_type in (resource.record_type, *resource.other_record_types):
-            field_map = parse_field_map(resource.links, record_kinds=record_kinds(record_type))
+            links = resource.links_for(record_type)
+            field_map = parse_field_map(links, record_kinds=record_kinds(record_type))
             assert compile_field_map(field_map).keys

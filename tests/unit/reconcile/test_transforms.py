@@ -223,6 +223,13 @@ def test_many_to_one_sends_the_chosen_value() -> None:
     assert link.outward("todo", BOOK) == "b"
 
 
+def test_a_map_that_nobody_filled_in_yet_lets_nothing_through() -> None:
+    empty = bound(Kind.ENUM, t("enum", map={}))
+    assert isinstance(empty.inward("1234", BOOK), Unmapped) and isinstance(
+        empty.outward("todo", BOOK), Unmapped
+    )
+
+
 def test_a_star_stands_for_any_last_part() -> None:
     link = bound(
         Kind.ENUM,
