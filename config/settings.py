@@ -104,7 +104,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "workspace.middleware.TenantMiddleware",
-    "workspace.middleware.TenantMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -308,6 +307,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
     "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "integrations.api.problems.handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.AnonRateThrottle",
@@ -331,6 +331,20 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "IntegrationStatusEnum": "integrations.models.IntegrationStatus",
+        "JobStatusEnum": "integrations.models.JobStatus",
+        "JobKindEnum": "integrations.models.JobKind",
+        "LogStatusEnum": "integrations.models.LogStatus",
+        "DeliveryStatusEnum": "integrations.models.DeliveryStatus",
+        "MappingStateEnum": "integrations.models.MappingState",
+        "StrategyEnum": "integrations.models.ConflictStrategy",
+        "DirectionEnum": "integrations.models.SyncDirection",
+        "BeginAsEnum": [("ACTIVE", "Active"), ("DRAFT", "Setup incomplete")],
+        "SettableStatusEnum": [("ACTIVE", "Active"), ("PAUSED", "Paused"), ("DISABLED", "Disabled")],
+    },
 }
 
 # --- Pages -------------------------------------------------------------------------------------------------------

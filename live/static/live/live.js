@@ -10,6 +10,8 @@
 (function () {
   "use strict";
 
+  if (window.LockstepLive) return; // one connection per page, however often the file is named
+
   const script = document.currentScript;
   const socketPath = (script && script.dataset.liveSocket) || "/ws/live";
   const pollPath = (script && script.dataset.livePoll) || "/admin/hub/events";
