@@ -1,7 +1,24 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class IntegrationsConfig(AppConfig):
     name = "integrations"
     verbose_name = "Integrations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(_make_standing_rows, sender=self)
+
+
+def _make_standing_rows(sender: AppConfig, **kwargs: Any) -> None:
+    """The beat entries without which nothing due is handed out, and the built-in templates."""
+    if not kwargs.get("plan"):
+        return  # nothing was migrated: a flush between two tests, or a second start
+    from integrations.services.schedules import maintenance_schedules_ensure
+    from integrations.services.templates import builtin_templates_ensure
+
+    maintenance_schedules_ensure()
+    builtin_templates_ensure()

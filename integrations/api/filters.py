@@ -1,0 +1,70 @@
+"""Filters of the lists; an unknown value is a 400 with the field's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import Q, QuerySet
+
+from integrations.models import Integration, Mapping, SyncJob, SyncLog, WebhookDelivery
+
+
+class IntegrationFilter(filters.FilterSet):
+    type = filters.CharFilter(field_name="connector")
+    q = filters.CharFilter(field_name="name", lookup_expr="icontains")
+
+    class Meta:
+        model = Integration
+        fields = ["status"]
+
+
+class MappingFilter(filters.FilterSet):
+    integration = filters.UUIDFilter(field_name="integration_id")
+    config_id = filters.UUIDFilter(field_name="integration_id")  # S2's name
+    record_id = filters.UUIDFilter()
+    external_id = filters.CharFilter()
+    is_dead = filters.BooleanFilter()
+
+    class Meta:
+        model = Mapping
+        fields = ["resource", "record_type", "state"]
+
+
+class JobFilter(filters.FilterSet):
+    integration = filters.UUIDFilter(field_name="integration_id")
+    status = filters.MultipleChoiceFilter(choices=SyncJob._meta.get_field("status").choices)
+
+    class Meta:
+        model = SyncJob
+        fields = ["kind"]
+
+
+class LogFilter(filters.FilterSet):
+    integration = filters.UUIDFilter(field_name="integration_id")
+    config_id = filters.UUIDFilter(field_name="integration_id")  # S2's name
+    job = filters.UUIDFilter(field_name="job_id")
+    mapping = filters.UUIDFilter(field_name="mapping_id")
+    record_id = filters.UUIDFilter()
+    correlation_id = filters.CharFilter()
+    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    q = filters.CharFilter(method="search")
+
+    class Meta:
+        model = SyncLog
+        fields = ["status", "operation", "direction", "method", "resource", "error_code"]
+
+    def search(self, rows: QuerySet[SyncLog], name: str, value: Any) -> QuerySet[SyncLog]:
+        return rows.filter(Q(message__icontains=value) | Q(external_id=value))
+
+
+class DeliveryFilter(filters.FilterSet):
+    integration = filters.UUIDFilter(field_name="integration_id")
+    event = filters.CharFilter()
+    since = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="lte")
+
+    class Meta:
+        model = WebhookDelivery
+        fields = ["status"]
