@@ -51,7 +51,11 @@ def _is_local(address: Any) -> bool:
 @pytest.fixture(autouse=True, scope="session")
 def no_outside_network() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    real_connect, real_connect_ex, real_lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+    real_connect, real_connect_ex, real_lookup = (
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.getaddrinfo,
+    )
 
     def connect(self: socket.socket, address: Any) -> None:
         if not _is_local(address):

@@ -21,7 +21,9 @@ def test_a_migrated_database_is_ready(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_missing_migration_is_named_and_nothing_else(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_migration_is_named_and_nothing_else(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "django.db.migrations.executor.MigrationExecutor.migration_plan", lambda *a, **k: [("x", False)]
     )
