@@ -15,19 +15,22 @@ class Filtered(Exception):
     """This record does not take part; ``str()`` says why."""
 
 
-def local_in_scope(integration: Integration, state: RecordState) -> bool:
-    """True if the record is to be kept in sync with this integration."""
+def local_in_scope(integration: Integration, resource: str, state: RecordState) -> bool:
+    """True if the record is to be kept in sync with this resource of the integration."""
     if not state.external_sync_enabled:
         return False
-    return all(_holds(state.values, c) for c in integration.record_filter.get("local", []))
+    return all(_holds(state.values, condition) for condition in _conditions(integration, "local", resource))
 
 
 def external_in_scope(integration: Integration, resource: str, record: ExternalRecord) -> bool:
     """True if the vendor's record passes the integration's conditions for this resource."""
-    conditions = [
-        c for c in integration.record_filter.get("external", []) if c.get("resource", resource) == resource
-    ]
-    return all(_holds(record.data, condition) for condition in conditions)
+    return all(_holds(record.data, condition) for condition in _conditions(integration, "external", resource))
+
+
+def _conditions(integration: Integration, side: str, resource: str) -> list[Mapping[str, Any]]:
+    """Those of a side that name this resource, or none."""
+    conditions: list[Mapping[str, Any]] = integration.record_filter.get(side, [])
+    return [condition for condition in conditions if condition.get("resource", resource) == resource]
 
 
 def _holds(data: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from integrations.models import Integration
-from sync.services import deliveries, dispatch, drains, jobs, maintenance, outbox, pair_sync
+from sync.services import deliveries, dispatch, drains, jobs, maintenance, outbox, pair_sync, webhooks
 from workspace.wakeups import wake
 
 
@@ -71,3 +71,13 @@ def drift_sweep(integration_id: str = "") -> None:
         return
     for found in Integration.objects.running().values_list("id", flat=True):
         wake("sync.drift_sweep", integration_id=str(found))
+
+
+@shared_task(name="sync.ensure_webhooks")
+def ensure_webhooks() -> None:
+    webhooks.webhooks_ensure()
+
+
+@shared_task(name="sync.ensure_webhook")
+def ensure_webhook(integration_id: str) -> None:
+    webhooks.webhook_ensure(integration_id=UUID(integration_id))

@@ -122,11 +122,17 @@ def parent_values(work: Work, record: ExternalRecord) -> dict[str, Any]:
 
 
 def _wait_for_creates_under_way(work: Work) -> None:
-    """An unknown record may be the answer to a create of ours whose answer is still out: wait for that first."""
+    """An unknown record may be what an unsettled create of ours made: wait, or it would be here twice (I7)."""
     first_seen = work.mapping.created_at
-    intents = open_creates(work.integration.id, work.rc.name).filter(created_at__lte=first_seen)
-    if intents.filter(state=IntentState.OPEN).exists():
+    states = set(
+        open_creates(work.integration.id, work.rc.name)
+        .filter(created_at__lte=first_seen)
+        .values_list("state", flat=True)
+    )
+    if IntentState.OPEN in states:
         raise NotYet("A create of ours is under way; this record may be its result.", seconds=5)
+    if IntentState.IN_DOUBT in states:
+        raise NotYet("It may be the result of a create that is in doubt: settle that one first.", seconds=60)
 
 
 def open_creates(integration_id: UUID, resource: str) -> Any:

@@ -110,7 +110,7 @@ def creating_resources(tenant_id: UUID, record_type: str) -> list[ResourceContex
 
 def _belongs(rc: ResourceContext, state: RecordState) -> bool:
     """A child belongs where its parent is linked; anything else where it passes the filter."""
-    if state.deleted_at is not None or not scopes.local_in_scope(rc.integration, state):
+    if state.deleted_at is not None or not scopes.local_in_scope(rc.integration, rc.name, state):
         return False
     if not rc.resource.parent:
         return True

@@ -19,7 +19,7 @@ from django.db.models import Q
 from conflicts.models import ConflictKind
 from conflicts.services import conflict_open, conflicts_journal, journal_row, open_values
 from connectors.base.types import ExternalRecord, Page
-from integrations.models import IntentState, Mapping, MappingState, SyncJob, SyncMethod
+from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
 from reconcile.digest import digest
 from reconcile.model import HeldReason, Plan
@@ -203,7 +203,7 @@ def _locked(ids: list[UUID], now: datetime) -> dict[UUID, Mapping]:
 
 
 def _both_in_scope(rc: ResourceContext, local: RecordState, record: ExternalRecord) -> bool:
-    return scopes.local_in_scope(rc.integration, local) and scopes.external_in_scope(
+    return scopes.local_in_scope(rc.integration, rc.name, local) and scopes.external_in_scope(
         rc.integration, rc.name, record
     )
 
@@ -364,7 +364,7 @@ def sort_new(run: PageRun, records: list[ExternalRecord], counts: PageCounts) ->
     careful = {
         r.id for r in wanted if not r.complete or (rc.resource.parent and homes[r.parent_id or ""] is None)
     }
-    if creates.open_creates(rc.integration.id, rc.name).filter(state=IntentState.OPEN).exists():
+    if creates.open_creates(rc.integration.id, rc.name).exists():
         careful = {r.id for r in wanted}  # one of them may be the answer to a create of ours
     leave_placeholders(run, [r for r in wanted if r.id in careful], counts)
     return [record for record in wanted if record.id not in careful]

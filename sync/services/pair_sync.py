@@ -206,7 +206,7 @@ def _local_side(work: Work) -> tuple[RecordState | None, SideState]:
     state = found.get(mapping.record_id)
     if state is None or state.deleted_at is not None:
         return state, SideState.DELETED
-    if not scopes.local_in_scope(work.integration, state):
+    if not scopes.local_in_scope(work.integration, work.rc.name, state):
         return state, SideState.OUT_OF_SCOPE
     return state, SideState.SAME
 
