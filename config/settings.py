@@ -263,6 +263,8 @@ SESSION_COOKIE_AGE: int = env.int("SESSION_COOKIE_AGE", 14 * 24 * 3600)
 SESSION_COOKIE_NAME = f"lockstep_session_{LOCKSTEP_PORT}" if EMBEDDED else "lockstep_session"
 SECURE_SSL_REDIRECT: bool = env.bool("SECURE_SSL_REDIRECT", False)
 SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", 3600 if LOCKSTEP_HTTPS else 0)
+#: Whether the whole domain speaks https is not ours to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if LOCKSTEP_PROXY_COUNT else None
 X_FRAME_OPTIONS = "DENY"
