@@ -42,6 +42,12 @@ STANDING = (
     ),
     Standing("Health check", "sync.health_check", "*/5 * * * *"),
     Standing(
+        "Webhook registration",
+        "sync.ensure_webhooks",
+        every_seconds=5,
+        description="Registers webhooks that are missing or carry an old address.",
+    ),
+    Standing(
         "Log clean-up",
         "sync.clean_logs",
         "0 3 * * 0",
