@@ -29,7 +29,7 @@ NOT_SIGNED_IN = 4401
 NO_LONGER_ALLOWED = 4403
 
 
-class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+class LiveConsumer(AsyncJsonWebsocketConsumer):
     heartbeat_seconds = HEARTBEAT_SECONDS
 
     async def connect(self) -> None:
@@ -131,7 +131,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
 
     # ------------------------------------------------------------ heartbeat
 
-    @database_sync_to_async  # type: ignore[untyped-decorator]
+    @database_sync_to_async
     def _may(self, *rooms: str) -> bool:
         user = get_user_model()._default_manager.filter(pk=self.user_id).first()
         return user is not None and all(authorise(user, room) for room in rooms)

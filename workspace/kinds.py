@@ -122,7 +122,7 @@ def record_spec(record_type: str) -> RecordSpec:
 
 
 def _is_user(field: Any) -> bool:
-    return isinstance(field, models.ForeignKey) and not issubclass(field.related_model, Record)  # type: ignore[arg-type]
+    return isinstance(field, models.ForeignKey) and not issubclass(field.related_model, Record)
 
 
 def _field_spec(field: Any) -> FieldSpec:

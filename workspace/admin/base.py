@@ -28,21 +28,20 @@ def is_scoped(model: Any) -> bool:
 class TenantFilter(RelatedFieldListFilter):
     """A filter by a related row that offers the tenant's own rows only."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         related = field.related_model
         limit = {"tenant": tenant_of(request)}
         if any(one.name == "deleted_at" for one in related._meta.concrete_fields):
             limit["deleted_at__isnull"] = True  # type: ignore[assignment]
-        found: list[tuple[Any, str]] = field.get_choices(include_blank=False, limit_choices_to=limit)
-        return found
+        return field.get_choices(include_blank=False, limit_choices_to=limit)
 
 
-class TenantAdmin(ModelAdmin):  # type: ignore[misc]
+class TenantAdmin(ModelAdmin):
     """Base of every admin whose model has a ``tenant``. The tenant is set on saving, never chosen in a form."""
 
     list_per_page = 50
     show_full_result_count = False
-    exclude = ("tenant",)
+    exclude: tuple[str, ...] = ("tenant",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         tenant = getattr(request, "tenant", None)

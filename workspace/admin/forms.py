@@ -142,7 +142,7 @@ def _label(db_field: Any) -> str:
 def _offered(db_field: Any, tenant: Tenant) -> list[tuple[str, str]]:
     if db_field.name != "labels":
         return []
-    names = Label.objects.filter(tenant=tenant, deleted_at__isnull=True).order_by("name")
+    names: Any = Label._default_manager.filter(tenant=tenant, deleted_at__isnull=True).order_by("name")
     return [(name, name) for name in dict.fromkeys(names.values_list("name", flat=True)[:OFFERED])]
 
 

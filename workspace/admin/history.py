@@ -116,7 +116,9 @@ class _Words:
             return "yes" if value is True else "no" if value is False else str(value)
         if known.target:
             found = self.titles.get(known.target, {})
-            return ", ".join(found.get(one, one) for one in (value if isinstance(value, list) else [value]))
+            return ", ".join(
+                str(found.get(one, one)) for one in (value if isinstance(value, list) else [value])
+            )
         if known.kind is Kind.ENUM:
             choices: dict[Any, Any] = dict(self.spec.model._meta.get_field(name).choices or ())  # type: ignore[union-attr]
             return str(choices.get(value, value))

@@ -250,7 +250,7 @@ class RecordAdmin(TenantAdmin):
             path(f"<path:object_id>/{key}/", self.admin_site.admin_view(view), name=f"workspace_{name}_{key}")
             for key, view in own
         ]
-        return made + super().get_urls()
+        return [*made, *super().get_urls()]
 
     def _visible(self, request: HttpRequest, object_id: str) -> Any:
         record = self.own(request, object_id)

@@ -18,20 +18,20 @@ from .base import TenantAdmin, tenant_of
 
 
 @admin.register(Tenant)
-class TenantAdminPage(ModelAdmin):  # type: ignore[misc]
+class TenantAdminPage(ModelAdmin):
     list_display = ("name", "slug", "time_zone", "created_at")
     search_fields = ("name", "slug")
     fields = ("name", "slug", "time_zone")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         rows: QuerySet[Tenant] = super().get_queryset(request)
-        if request.user.is_superuser:  # type: ignore[union-attr]
+        if request.user.is_superuser:
             return rows
         tenant = getattr(request, "tenant", None)
         return rows.filter(pk=tenant.pk) if tenant else rows.none()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if request.user.is_superuser else ("slug",)  # type: ignore[union-attr]
+        return () if request.user.is_superuser else ("slug",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A tenant goes only with everything it holds: not by a click."""
@@ -62,7 +62,7 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
             del self.fields["account"]
 
     def clean_account(self) -> str:
-        name = self.cleaned_data["account"].strip()
+        name: str = self.cleaned_data["account"].strip()
         users = get_user_model()._default_manager
         found = list(users.filter(username=name)[:1]) or list(
             users.filter(email__iexact=name).exclude(email="")[:2]
