@@ -132,7 +132,7 @@ TEMPLATES = [
 # --- Database ----------------------------------------------------------------------------------------------------
 
 DATABASE_URL: str = env.str("DATABASE_URL", f"sqlite:///{LOCKSTEP_DATA_DIR / 'lockstep.sqlite3'}")
-LOCKSTEP_DB_POOL: int = env.int("LOCKSTEP_DB_POOL", 10)
+LOCKSTEP_DB_POOL: int = env.int("LOCKSTEP_DB_POOL", 20)
 
 
 def database(url: str, *, pool: int) -> dict[str, Any]:

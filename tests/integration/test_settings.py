@@ -89,7 +89,7 @@ def test_postgresql_gets_a_pool_and_can_do_without(load: Callable[..., Settings]
     url = "postgres://lock:pw@db:5433/step"
     database = load(**SECRETS, DATABASE_URL=url)["DATABASES"]["default"]
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db", 5433, "step")
-    assert database["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 10, "timeout": 20}
+    assert database["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 20, "timeout": 20}
     plain = load(**SECRETS, DATABASE_URL=url, LOCKSTEP_DB_POOL="0")["DATABASES"]["default"]
     assert "pool" not in plain["OPTIONS"]
     assert (plain["CONN_MAX_AGE"], plain["CONN_HEALTH_CHECKS"]) == (60, True)
