@@ -13,6 +13,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -172,7 +173,7 @@ def _check_space(folder: Path) -> None:
 def _write_secrets(folder: Path) -> None:
     """Add what is missing, never change what is there: lost keys cannot be made again."""
     known = read_secrets(folder)
-    wanted = {
+    wanted: dict[str, Callable[[], str]] = {
         "SECRET_KEY": lambda: secrets.token_urlsafe(50),
         "FERNET_KEYS": lambda: Fernet.generate_key().decode(),
         "LOCKSTEP_DEMO_PASSWORD": lambda: secrets.token_urlsafe(9),

@@ -90,7 +90,7 @@ class Child:
     def plan_restart(self, now: float) -> float:
         """Note a death; answers after how many seconds it is started again."""
         self.deaths = 1 if now - self.started_at > STEADY_SECONDS else self.deaths + 1
-        pause = min(FIRST_PAUSE * 2 ** (self.deaths - 1), LONGEST_PAUSE)
+        pause: float = min(FIRST_PAUSE * 2 ** (self.deaths - 1), LONGEST_PAUSE)
         self.restart_at = now + pause
         return pause
 

@@ -11,13 +11,12 @@ import logging
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from environs import Env
 
+from config.addresses import celery_url, database, redis_database
 from config.embedded import BASE_DIR, broker_socket, data_dir, read_secrets
 from config.logs import configure_structlog, logging_config
 
@@ -133,50 +132,12 @@ TEMPLATES = [
 
 DATABASE_URL: str = env.str("DATABASE_URL", f"sqlite:///{LOCKSTEP_DATA_DIR / 'lockstep.sqlite3'}")
 LOCKSTEP_DB_POOL: int = env.int("LOCKSTEP_DB_POOL", 20)
-
-
-def database(url: str, *, pool: int) -> dict[str, Any]:
-    """Django's settings for the database; ``pool`` connections per process on PostgreSQL, 0 for one per thread."""
-    found: dict[str, Any] = dict(dj_database_url.parse(url))
-    options = found.setdefault("OPTIONS", {})
-    if found["ENGINE"] == "django.db.backends.sqlite3":
-        # Django's DEFERRED default fails with "database is locked" as soon as two processes write.
-        options |= {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000;",
-        }
-    elif found["ENGINE"] == "django.db.backends.postgresql":
-        if pool:
-            options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 20}
-        else:
-            found |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    else:
-        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://.")
-    return found
-
-
 DATABASES = {"default": database(DATABASE_URL, pool=LOCKSTEP_DB_POOL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis or Valkey: queue, cache, live rooms -------------------------------------------------------------------
 
 REDIS_URL: str = env.str("REDIS_URL", f"unix://{broker_socket(LOCKSTEP_DATA_DIR)}")
-
-
-def redis_database(url: str, offset: int) -> str:
-    """The same server, ``offset`` logical databases further: clearing the cache must not clear the queue."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return f"unix://{parts.path}?db={offset}"
-    number = int(parts.path.strip("/") or 0) + offset
-    return urlunsplit(parts._replace(path=f"/{number}"))
-
-
-def celery_url(url: str) -> str:
-    """Celery's spelling of a socket; other addresses stay as they are."""
-    parts = urlsplit(url)
-    return f"redis+socket://{parts.path}?virtual_host=0" if parts.scheme == "unix" else url
 
 
 CACHE_URL: str = env.str("CACHE_URL", redis_database(REDIS_URL, 1))

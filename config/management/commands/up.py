@@ -28,7 +28,7 @@ QUIET_WORKER = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
 class Command(BaseCommand):
     help = "Run everything on this machine: broker, web, workers, beat, the sandbox and a demo. Ctrl-C stops it all."
-    requires_system_checks = ()  # type: ignore[assignment]
+    requires_system_checks = ()
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
