@@ -23,6 +23,7 @@ from sync.pairs import Pair, state_after
 from sync.readback import is_explained
 from sync.runtime import runtime
 from sync.services import matching, merges
+from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
 from workspace.ids import new_id
 from workspace.services import record_create, record_values
@@ -184,7 +185,7 @@ def _find_parent_there(work: Work, pair: Pair) -> None:
 
 
 def _open_intent(work: Work, pair: Pair, sent: dict[str, Any]) -> WriteIntent:
-    """The committed row that outlives us; reused if an earlier try left one that was never sent."""
+    """The committed row that outlives us; reused if an earlier try left one that provably made nothing."""
     now = runtime().now()
     fields = {"local": {key: pair.local_snapshot.get(key) for key in sent}, "external": sent}
     with transaction.atomic():
@@ -283,6 +284,7 @@ def _adopt(
         _absorb_placeholder(work, answer.id)
         leases.save(work.mapping, **columns)
         _close_intent(intent, IntentState.SETTLED, f"created as {answer.id}")
+        withdraw_all(work.mapping)
     runtime().point("after_bases")
     state, reason = state_after(work.mapping.held, open_conflict=False, waits=False)
     log_pair(work, operation=Operation.CREATE)
@@ -336,7 +338,9 @@ def settle_open_intent(work: Work) -> None:
         return
     match work.rc.resource.create_class:
         case CreateClass.KEYED | CreateClass.UPSERT:
-            return  # the same key again makes no second record
+            # the same key and the same fields again make no second record; what changed since flows as an edit
+            _adopt_found(work, intent, _send(work, intent))
+            raise Again("an interrupted create was completed")
         case CreateClass.MARKER:
             _look_up(work, intent)
         case CreateClass.UNPROVABLE:
@@ -373,6 +377,7 @@ def _adopt_found(work: Work, intent: WriteIntent, found: ExternalRecord) -> None
             **work.external_facts(found),
         )
         _close_intent(intent, IntentState.SETTLED, f"found as {found.id}")
+        withdraw_all(work.mapping)
 
 
 def _doubt(work: Work, intent: WriteIntent) -> None:

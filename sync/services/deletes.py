@@ -17,6 +17,7 @@ from sync.journal import log_pair
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services.merges import title_of
+from sync.services.withdrawals import withdraw_all
 from sync.work import Again, Outcome, Work
 from workspace.services import record_delete, record_restore
 
@@ -92,6 +93,7 @@ def close(work: Work, *, unlink: bool = False, reason: str = "") -> Outcome:
     )
     work.mapping.state_reason = reason
     log_pair(work, operation=Operation.DELETE, message=reason)
+    withdraw_all(work.mapping)
     leases.release(
         work.mapping,
         clean=True,
