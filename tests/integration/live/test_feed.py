@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import transaction
+from django.db import connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -152,7 +152,13 @@ tell_later = sync_to_async(tell)
 
 
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    async def play() -> None:
+        try:
+            await asyncio.wait_for(scene(), 30)
+        finally:
+            await sync_to_async(connections.close_all)()  # those of the thread that queries for the loop
+
+    asyncio.run(play())
 
 
 def test_a_client_gets_what_it_missed_and_then_what_happens(vera: User, room: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import Http404, HttpRequest
+from django.template import RequestContext, Template
 from django.test import Client, RequestFactory
 
 from live.rooms import authorise
@@ -122,3 +123,23 @@ def test_rooms_of_a_tenant_are_for_its_members(tenant: Tenant, other_tenant: Ten
     assert authorise(vera, f"user:{vera.pk}")
     assert not authorise(vera, f"user:{vera.pk + 1}")
     assert not authorise(AnonymousUser(), f"tenant:{tenant.pk}:sync")
+
+
+def switcher(user: Any, tenant: Tenant | None) -> str:
+    request = request_of(user)
+    request.tenant = tenant  # type: ignore[attr-defined]
+    return Template("{% load tenants %}{% tenant_switcher %}").render(RequestContext(request))
+
+
+def test_the_switcher_offers_the_users_own_tenants_only(
+    alice: User, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    third = Tenant.objects.create(name="Heath", slug="heath")
+    assert "Harbour" in switcher(alice, tenant)
+    assert "<select" not in switcher(alice, tenant)
+    Membership.objects.create(user=alice, tenant=third)
+    shown = switcher(alice, tenant)
+    assert f'<option value="{tenant.pk}" selected>Harbour</option>' in shown
+    assert f'<option value="{third.pk}">Heath</option>' in shown
+    assert str(other_tenant.pk) not in shown
+    assert switcher(AnonymousUser(), None).strip() == ""
