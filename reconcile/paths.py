@@ -50,7 +50,7 @@ class Path:
             if here is None:
                 return None
             if isinstance(step, str):
-                if not isinstance(here, Mapping) or step not in here:
+                if (type(here) is not dict and not isinstance(here, Mapping)) or step not in here:
                     return default
                 here = here[step]
             else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -74,22 +77,60 @@ def redact_text(text: str) -> str:
     return _IN_TEXT.sub(lambda match: (match.group(1) or match.group(2)) + HIDDEN, text)
 
 
-def redact_data(value: Any, *, depth: int = 0) -> Any:
+class _Enough(Exception):
+    """As much was copied as will be kept."""
+
+
+class _Copy:
+    """A copy with secret members hidden, which ends once ``room`` characters are surely reached."""
+
+    def __init__(self, room: float) -> None:
+        self.room = room
+        self.top: list[Any] = []
+
+    def take(self, value: Any) -> Any:
+        """The copy, or as much of it as there was room for. ``room`` below 0 then says that it is not whole."""
+        with suppress(_Enough):
+            self._into(self.top.append, value, 0)
+        return self.top[0]
+
+    def _into(self, put: Callable[[Any], None], value: Any, depth: int) -> None:
+        if isinstance(value, dict | list | tuple):
+            if depth > 30:
+                put("…")
+            elif isinstance(value, dict):
+                made: dict[str, Any] = {}
+                put(made)
+                self._members(made, value, depth)
+            else:
+                copies: list[Any] = []
+                put(copies)
+                for item in value:
+                    self._into(copies.append, item, depth + 1)
+            return
+        text = redact_text(value) if isinstance(value, str) else value
+        put(text)
+        self._spend(len(text) if isinstance(text, str) else 1)
+
+    def _members(self, made: dict[str, Any], value: Mapping[Any, Any], depth: int) -> None:
+        for key, member in value.items():
+            name = str(key)
+            self._spend(len(name))
+            if is_secret_key(name) and member not in (None, "", False):
+                made[name] = HIDDEN
+                self._spend(len(HIDDEN))
+            else:
+                self._into(partial(made.__setitem__, name), member, depth + 1)
+
+    def _spend(self, size: int) -> None:
+        self.room -= size
+        if self.room < 0:
+            raise _Enough
+
+
+def redact_data(value: Any) -> Any:
     """A copy of a JSON value with secret members hidden; very deep parts are left out."""
-    if depth > 30:
-        return "…"
-    if isinstance(value, Mapping):
-        return {
-            str(k): HIDDEN
-            if is_secret_key(str(k)) and v not in (None, "", False)
-            else redact_data(v, depth=depth + 1)
-            for k, v in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [redact_data(item, depth=depth + 1) for item in value]
-    if isinstance(value, str):
-        return redact_text(value)
-    return value
+    return _Copy(math.inf).take(value)
 
 
 def cut(value: Any, limit: int = BODY_LIMIT) -> Any:
@@ -112,9 +153,15 @@ def redact_body(body: Any, content_type: str = "") -> Any:
             if "json" not in content_type
             else body.decode("utf-8", "replace")
         )
+    size = len(body) if isinstance(body, str) else 0
     if isinstance(body, str):
         body = _parsed(body, content_type)
-    return cut(redact_data(body))
+    copy = _Copy(BODY_LIMIT)  # a page of a listing is large, and only its beginning is kept
+    kept = copy.take(body)
+    if copy.room >= 0:
+        return cut(kept)
+    text = kept if isinstance(kept, str) else orjson.dumps(kept, default=str).decode()
+    return text[:BODY_LIMIT] + f"… ({max(size, len(text))} characters)"
 
 
 def _parsed(text: str, content_type: str) -> Any:

@@ -19,6 +19,11 @@ def parse_instant(value: Any, *, zone: str = "UTC") -> datetime | None:
     """
     if value is None or value == "" or isinstance(value, bool):
         return None
+    if type(value) is str and value[10:11] == "T" and value[-1] == "Z":  # what most vendors send
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
     if isinstance(value, int | float) or (
         isinstance(value, str) and re.fullmatch(r"\d{9,14}(\.\d+)?", value)
     ):

@@ -77,15 +77,18 @@ def parsed_or_none(content: bytes) -> Any:
         return None
 
 
+_NESTS = frozenset({dict, list})
+
+
 def is_shallow(body: Any) -> bool:
-    level = [body]
+    """False for parsed JSON that is nested deeper than anything a vendor means."""
+    level: list[Any] = [body] if type(body) in _NESTS else []
     for _ in range(MAX_JSON_DEPTH):
         level = [
             child
             for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
+            for child in (value.values() if type(value) is dict else value)
+            if type(child) in _NESTS
         ]
         if not level:
             return True

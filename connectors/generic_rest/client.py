@@ -163,7 +163,7 @@ class GenericClient(GenericReader):
         response = call.get("response", "record")
         found = read_path(answer.body, call.get("record_path", ""), None)
         if response == "record" and isinstance(found, dict):
-            record = self._record(resource, declared, found, answer, parent_id)
+            record = self._record(resource, found, answer, parent_id)
             if not declared.get("reread_after_write", True) or "get" not in declared:
                 return record
             external_id = record.id

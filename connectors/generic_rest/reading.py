@@ -15,9 +15,9 @@ from connectors.base.errors import (
     SyncError,
 )
 from connectors.base.paging import PageAsk, PageSeen, Walk
-from connectors.base.paths import MISSING, read_path, write_path
+from connectors.base.paths import read_path, write_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.times import format_instant, parse_instant
+from connectors.base.times import format_instant
 from connectors.base.types import (
     Absence,
     AbsenceKind,
@@ -26,8 +26,9 @@ from connectors.base.types import (
 )
 
 from .declare import Config, holds, pager_of
+from .rows import Rows
 from .steps import Steps, filled, filled_headers
-from .templates import fill_json, fill_path, fill_text, fill_url
+from .templates import fill_json, fill_path, fill_text
 
 MAX_WALK_PAGES = 200
 
@@ -38,6 +39,7 @@ class GenericReader(RestClient):
     def __init__(self, connector: Connector, session: ApiSession, settings: Mapping[str, Any]) -> None:
         super().__init__(connector, session, settings)
         self.config: Config = settings["config"]
+        self._rows: dict[str, Rows] = {}
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ class GenericReader(RestClient):
         following = pager.next_token(walk.token, PageSeen(answer.body, answer.headers, rows, answer.url))
         kept = [row for row in rows if not ("skip_if" in call and holds(call["skip_if"], row))]
         gone = [row for row in kept if "deleted_if" in call and holds(call["deleted_if"], row)]
-        records = [self._record(resource, declared, row, None, parent_id) for row in kept if row not in gone]
+        records = [self._record(resource, row, None, parent_id) for row in kept if row not in gone]
         deleted = [str(read_path(row, declared["id_path"], "")) for row in gone]
         return Page(records, None, answer.server_time, deleted), walk.step(following, fingerprint(rows))
 
@@ -275,53 +277,15 @@ class GenericReader(RestClient):
                 "The answer holds no record.", status=answer.status, exchange=answer.exchange
             )
         listing = declared["list"]
-        record = self._record(resource, declared, row, answer, parent_id)
+        record = self._record(resource, row, answer, parent_id)
         if "deleted_if" in listing and holds(listing["deleted_if"], row):
             raise RecordGone("The API marks it as deleted.", proven=True, status=answer.status)
         return record
 
     def _record(
-        self, resource: str, declared: Config, row: Any, answer: Answer | None, parent_id: str | None
+        self, resource: str, row: Any, answer: Answer | None, parent_id: str | None
     ) -> ExternalRecord:
-        external_id = read_path(row, declared["id_path"], None)
-        if external_id is None or external_id == "" or isinstance(external_id, dict | list | bool):
-            raise ContractBroken(f"A record of {resource} came without its id ({declared['id_path']}).")
-        updated_at = declared.get("updated_at_path") or declared["list"].get("incremental", {}).get(
-            "field", ""
-        )
-        zone = declared["list"].get("incremental", {}).get("timezone", "UTC")
-        base = urlsplit(self.session.base_url)
-        url = ""
-        if "web_url_template" in declared:
-            known = {name: value for name, value in row.items() if isinstance(value, str | int)}
-            url = fill_url(
-                declared["web_url_template"],
-                {
-                    **self.config.get("variables", {}),
-                    **known,
-                    "id": external_id,
-                    "parent_id": parent_id,
-                    "origin": f"{base.scheme}://{base.netloc}",
-                    "base_url": self.session.base_url,
-                },
-            )
-        mapped = [field["read"] for field in declared.get("fields", ()) if field.get("read")]
-        return ExternalRecord(
-            resource=resource,
-            id=str(external_id),
-            data=row,
-            version=self._version_in(declared, row, answer),
-            updated_at=parse_instant(read_path(row, updated_at, None), zone=zone) if updated_at else None,
-            url=url,
-            parent_id=parent_id,
-            complete=answer is not None
-            or "get" not in declared
-            or all(read_path(row, path) is not MISSING for path in mapped),
-        )
-
-    def _version_in(self, declared: Config, row: Mapping[str, Any], answer: Answer | None) -> str | None:
-        path = declared.get("update", {}).get("precondition", {}).get("value_path", "")
-        if path.startswith("header:"):
-            return answer.headers.get(path[7:].lower()) if answer else None
-        value = read_path(row, path, None) if path else None
-        return None if value is None else str(value)
+        rows = self._rows.get(resource)
+        if rows is None:
+            rows = self._rows[resource] = Rows(resource, self.config, self.session.base_url)
+        return rows.record(row, answer, parent_id)

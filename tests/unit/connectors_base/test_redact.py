@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from connectors.base.redact import cut, is_secret_key, redact_body, redact_data, redact_headers, redact_url
@@ -67,3 +68,13 @@ def test_headers_keep_what_is_harmless() -> None:
 def test_long_bodies_are_cut() -> None:
     assert cut("a" * 20, 10) == "a" * 10 + "… (20 characters)"
     assert cut({"a": 1}) == {"a": 1}
+
+
+def test_a_long_answer_is_redacted_only_as_far_as_it_is_kept() -> None:
+    rows = [{"id": number, "token": "abc12345", "note": "n" * 50} for number in range(2000)]
+    body = orjson.dumps({"data": rows})
+    kept = redact_body(body, "application/json")
+    assert kept.startswith('{"data":[{"id":0,"token":"[hidden]","note":"nnn')
+    assert kept.endswith(f"… ({len(body)} characters)")
+    assert "abc12345" not in kept
+    assert 16 * 1024 < len(kept) < 17 * 1024
