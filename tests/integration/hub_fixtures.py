@@ -20,8 +20,23 @@ from workspace.models import Membership, OriginKind, Role, Task, Tenant
 from workspace.services import Origin, record_create
 
 __all__ = [
-    "FakeClient", "SECRET", "alice", "as_user", "carol", "carols", "fake_client", "integration", "mapping", "now",
-    "olga", "other_tenant", "otto", "rita", "task", "tenant", "vera",
+    "SECRET",
+    "FakeClient",
+    "alice",
+    "as_user",
+    "carol",
+    "carols",
+    "fake_client",
+    "integration",
+    "mapping",
+    "now",
+    "olga",
+    "other_tenant",
+    "otto",
+    "rita",
+    "task",
+    "tenant",
+    "vera",
 ]  # fmt: skip
 
 SECRET = "ghp_" + "s3cr3tvalue" * 3 + "x9"

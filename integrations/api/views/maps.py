@@ -47,8 +47,8 @@ class FieldMapView(MapView):
     @extend_schema(request=FieldMapIn, responses=FieldMapOut)
     def put(self, request: Request, pk: Any, resource: str) -> Response:
         """Save a new version, after all checks."""
-        data = self.valid(FieldMapIn)
         integration = self.integration()
+        data = self.valid(FieldMapIn)
         field_map_save(
             integration=integration,
             resource=resource,
@@ -70,8 +70,9 @@ class FieldMapPreviewView(MapView):
     @extend_schema(request=PreviewIn, responses=PreviewOut)
     def post(self, request: Request, pk: Any, resource: str) -> Response:
         """Run the links on samples, both ways; nothing is saved."""
+        integration = self.integration()
         data = self.valid(PreviewIn)
-        return Response(field_map_preview(integration=self.integration(), resource=resource, **data))
+        return Response(field_map_preview(integration=integration, resource=resource, **data))
 
 
 @extend_schema(tags=["maps"], parameters=[TENANT_PARAMETER])
@@ -87,8 +88,9 @@ class StatusMapView(MapView):
     @extend_schema(request=StatusMapIn, responses=StatusMapOut)
     def put(self, request: Request, pk: Any, resource: str) -> Response:
         """Replace the table of one link."""
+        integration = self.integration()
         data = self.valid(StatusMapIn)
-        rows = status_map_save(integration=self.integration(), resource=resource, user=request.user, **data)
+        rows = status_map_save(integration=integration, resource=resource, user=request.user, **data)
         return Response({"resource": resource, "rows": StatusRow(rows, many=True).data})
 
 

@@ -265,9 +265,9 @@ class RecordHistoryView(RecordBase):
 class TaskBase(RecordBase):
     """A task; the path names no type."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        self.kwargs["record_type"] = "task"
-        super().initial(request, *args, **kwargs)
+    @property
+    def spec(self) -> RecordSpec:
+        return record_spec("task")
 
 
 @extend_schema(tags=["tasks"], parameters=[TENANT_PARAMETER, KEY_PARAMETER])

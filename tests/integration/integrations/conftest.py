@@ -1,3 +1,3 @@
 from __future__ import annotations
 
-from tests.integration.hub_fixtures import *
+from tests.integration.hub_fixtures import *  # noqa: F403
