@@ -46,7 +46,9 @@ PEOPLE = (
 def people_ensure() -> dict[str, User]:
     """Tenants, users and memberships that are missing; the users by name. The password is the data folder's."""
     tenants = {
-        slug: Tenant.objects.get_or_create(slug=slug, defaults={"name": name, "time_zone": "Europe/London"})[0]
+        slug: Tenant.objects.get_or_create(slug=slug, defaults={"name": name, "time_zone": "Europe/London"})[
+            0
+        ]
         for slug, name in TENANTS.items()
     }
     # One hash for all: they share the password, and hashing it seven times would take seconds.

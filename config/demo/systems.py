@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 
@@ -45,7 +44,9 @@ class SetUp:
     project: str = ""
     owned: tuple[str, ...] = ()  # resources whose records belong to the project
     tables: tuple[str, ...] = ()  # resources whose statuses are mapped in a table
-    as_type: Mapping[str, str] = field(default_factory=dict)  # resource → another record type than the usual one
+    as_type: Mapping[str, str] = field(
+        default_factory=dict
+    )  # resource → another record type than the usual one
     works: bool = True  # its credentials are good
     pause: str = ""  # why it is paused once its records are here
 
@@ -134,7 +135,7 @@ def set_up_ensure(set_up: SetUp, tenant: Tenant, user: Any) -> Integration:
     for resource, record_type in set_up.as_type.items():
         _map_as(integration, resource, record_type, user)
     for resource in set_up.owned:
-        _map_into_project(integration, resource, project_id(set_up.project), user)
+        _map_into_project(integration, resource, set_up.project, user)
     for resource in set_up.tables:
         if not StatusMap.objects.filter(integration=integration, resource=resource).exists():
             status_map_refresh(integration=integration, resource=resource, user=user)
@@ -147,25 +148,20 @@ def _create(set_up: SetUp, tenant: Tenant, user: Any) -> Integration:
     if set_up.project:
         condition = {"field": "project", "op": "equals", "value": str(project_id(set_up.project))}
         values["record_filter"] = {
-            "local": [{**condition, "resource": resource} for resource in set_up.owned if _has_project(resource)]
+            "local": [{**condition, "resource": resource} for resource in set_up.owned]
         }
-    secrets = dict(set_up.secrets)
-    integration, webhook_secret = integration_create(
+    integration, _ = integration_create(
         tenant=tenant,
         user=user,
         name=set_up.name,
         connector=set_up.connector,
         base_url=f"{root}{set_up.path}",
         options=set_up.options(root),
-        secrets=secrets,
+        secrets=dict(set_up.secrets),
         activate=not set_up.works,
         **values,
     )
     return integration
-
-
-def _has_project(resource: str) -> bool:
-    return True
 
 
 def _map_as(integration: Integration, resource: str, record_type: str, user: Any) -> None:
@@ -183,14 +179,14 @@ def _map_as(integration: Integration, resource: str, record_type: str, user: Any
     )
 
 
-def _map_into_project(integration: Integration, resource: str, project: UUID, user: Any) -> None:
+def _map_into_project(integration: Integration, resource: str, project: str, user: Any) -> None:
     """What comes from there belongs to the project, and what belongs to the project goes there."""
     if FieldMap.objects.filter(integration=integration, resource=resource).exists():
         return
     into_project = {
         "local": "project",
         "external": "hub.project",
-        "transform": {"name": "constant", "value": str(project)},
+        "transform": {"name": "constant", "value": str(project_id(project))},
         "direction": "in",
     }
     field_map_save(
@@ -198,9 +194,5 @@ def _map_into_project(integration: Integration, resource: str, project: UUID, us
         resource=resource,
         links=[*field_map_defaults(integration=integration, resource=resource), into_project],
         user=user,
-        note=f"Everything here belongs to “{PROJECTS[_key_of(project)][0]}”",
+        note=f"Everything here belongs to the project {PROJECTS[project].name}",
     )
-
-
-def _key_of(project: UUID) -> str:
-    return next(key for key in PROJECTS if project_id(key) == project)
