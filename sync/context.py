@@ -188,11 +188,11 @@ class References:
                 resource__in={resource for resource, _ in inward}, external_id__in={ref for _, ref in inward}
             )
             for resource, external_id, record_id in rows.values_list("resource", "external_id", "record_id"):
-                self._local[(resource, external_id)] = str(record_id)
+                self._local[(resource, str(external_id))] = str(record_id)
         if outward:
             rows = live.filter(
                 resource__in={resource for resource, _ in outward}, record_id__in={ref for _, ref in outward}
             )
             for resource, external_id, record_id in rows.values_list("resource", "external_id", "record_id"):
-                self._external[(resource, str(record_id))] = external_id
+                self._external[(resource, str(record_id))] = str(external_id)
         return self

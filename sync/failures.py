@@ -158,7 +158,8 @@ def _attempt(work: Work, error: SyncError, outcome: AttemptOutcome, *, next_at: 
             next_attempt_at=next_at,
             started_at=runtime().now(),
             ended_at=runtime().now(),
-            error_code=error.code, error_message=error.message[:1000],
+            error_code=error.code,
+            error_message=error.message[:1000],
         )
 
 

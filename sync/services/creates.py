@@ -332,10 +332,12 @@ def settle_open_intent(work: Work) -> None:
     if work.mapping.external_id is not None:
         return
     intent = WriteIntent.objects.filter(
-        mapping=work.mapping, kind=WriteKind.CREATE, state=IntentState.OPEN, sent_at__isnull=False
+        mapping=work.mapping, kind=WriteKind.CREATE, state__in=UNSETTLED
     ).first()
-    if intent is None:
+    if intent is None or intent.sent_at is None:
         return
+    if intent.state == IntentState.IN_DOUBT:
+        raise StillInDoubt(intent.evidence)
     match work.rc.resource.create_class:
         case CreateClass.KEYED | CreateClass.UPSERT:
             # the same key and the same fields again make no second record; what changed since flows as an edit
@@ -395,6 +397,10 @@ class InDoubt(SyncError):
     """Nothing proves whether a create arrived: a person decides, nobody retries."""
 
     code = "in_doubt"
+
+
+class StillInDoubt(Exception):
+    """The pair waits for a person; a new mark changes nothing about that."""
 
 
 def _settled_columns() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus
 from conflicts.services import RECORD_GROUP, conflict_applied, conflict_open
 from connectors.base.errors import RecordGone, RecordProblem
 from connectors.base.types import Can
-from integrations.models import Integration, Mapping, MappingState, Operation
+from integrations.models import Integration, IntentState, Mapping, MappingState, Operation, WriteIntent
 from reconcile.model import ConflictGroup, FieldConflict
 from sync import leases
 from sync.journal import log_pair
@@ -93,7 +93,12 @@ def close(work: Work, *, unlink: bool = False, reason: str = "") -> Outcome:
     )
     work.mapping.state_reason = reason
     log_pair(work, operation=Operation.DELETE, message=reason)
-    withdraw_all(work.mapping)
+    with transaction.atomic():
+        withdraw_all(work.mapping)
+        # nothing will be made for this pair any more: others need not wait for its create
+        WriteIntent.objects.filter(mapping=work.mapping, state=IntentState.OPEN).update(
+            state=IntentState.FAILED, evidence="The pair ended.", settled_at=runtime().now()
+        )
     leases.release(
         work.mapping,
         clean=True,

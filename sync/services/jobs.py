@@ -162,8 +162,7 @@ def _pull(job: SyncJob) -> JobStatus:
         _check_container(job, client)
         for rc in context.resources:
             if (
-                (job.resources
-                and rc.name not in job.resources)
+                (job.resources and rc.name not in job.resources)
                 or Can.LIST not in rc.resource.can
                 or not rc.brings_in
             ):

@@ -54,7 +54,7 @@ def _mark(changes: Iterable[Change]) -> set[UUID]:
     touched: set[UUID] = set()
     rows = Mapping.objects.live().filter(record_id__in=list(sources)).exclude(state=MappingState.STOPPED)
     for mapping_id, record_id, integration_id in rows.values_list("id", "record_id", "integration_id"):
-        if sources[record_id] == {integration_id}:
+        if record_id is None or sources[record_id] == {integration_id}:
             continue  # this integration wrote it and moved the bases in the same transaction
         by_rank[priority[record_id]].append(mapping_id)
         touched.add(integration_id)

@@ -135,10 +135,9 @@ def sort_rows(
 
 
 def _is_same(rc: ResourceContext, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
-    return (
-        mapping["fingerprint"] == digest(rc.field_map.read_external(record.data))
-        and mapping["field_map_version"] == rc.field_map_version
-    )
+    if mapping["field_map_version"] != rc.field_map_version:
+        return False
+    return digest(rc.field_map.read_external(record.data)) == str(mapping["fingerprint"])
 
 
 def _wants_a_look(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
@@ -153,8 +152,10 @@ def _wants_a_look(run: PageRun, record: ExternalRecord, mapping: dict[str, Any])
         or (record.is_archived and mapping["state"] != MappingState.OUT_OF_SCOPE)
         or (not record.is_archived and mapping["state"] == MappingState.OUT_OF_SCOPE)
         or mapping["record_id"] is None
-        or (mapping["state"] in {MappingState.QUARANTINED, MappingState.CONFLICT, MappingState.HELD}
-        and not _is_same(run.rc, record, mapping))
+        or (
+            mapping["state"] in {MappingState.QUARANTINED, MappingState.CONFLICT, MappingState.HELD}
+            and not _is_same(run.rc, record, mapping)
+        )
         or (synced is not None and synced >= run.fetched_at)
         or (known is not None and record.updated_at is not None and record.updated_at < known)
     )

@@ -116,6 +116,9 @@ def _rounds(work: Work) -> Outcome:
             work.mapping, clean=True, state=MappingState.OUT_OF_SCOPE, state_reason=str(reason)[:500]
         )
         return Outcome.FILTERED
+    except creates.StillInDoubt as doubt:
+        leases.release(work.mapping, clean=True, state=MappingState.IN_DOUBT, state_reason=str(doubt)[:500])
+        return Outcome.HELD
     except NotYet as reason:
         return pair_waits(work, str(reason), seconds=reason.seconds)
     except leases.LeaseLost:

@@ -11,7 +11,9 @@ from sync.runtime import runtime
 def withdraw_all(mapping: Mapping) -> None:
     """Close every open conflict of the pair; call inside a transaction."""
     groups = list(
-        ConflictResolution.objects.filter(mapping=mapping, status__in=OPEN_STATUSES).values_list("group", flat=True)
+        ConflictResolution.objects.filter(mapping=mapping, status__in=OPEN_STATUSES).values_list(
+            "group", flat=True
+        )
     )
     if groups:
         conflict_withdraw(mapping=mapping, groups=groups, now=runtime().now())

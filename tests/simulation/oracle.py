@@ -90,7 +90,9 @@ class Oracle:
             next_attempt_at=None,
         )
 
-    def saw_links(self, vendors: dict[UUID, SimVendor], rows: list[tuple[UUID, UUID, UUID | None, str | None]]) -> None:
+    def saw_links(
+        self, vendors: dict[UUID, SimVendor], rows: list[tuple[UUID, UUID, UUID | None, str | None]]
+    ) -> None:
         """Remember which sides belong together: a record that is made anew there keeps its past."""
         for mapping_id, integration_id, record_id, external_id in rows:
             sides = self.links.setdefault(mapping_id, set())
@@ -152,7 +154,9 @@ class Oracle:
         groups = self._groups(mappings)
         recorded: dict[UUID, str] = {}
         for conflict in ConflictResolution.objects.filter(mapping__in=[m.id for m in mappings]):
-            recorded[conflict.mapping_id] = recorded.get(conflict.mapping_id, "") + json.dumps(conflict.fields)
+            recorded[conflict.mapping_id] = recorded.get(conflict.mapping_id, "") + json.dumps(
+                conflict.fields
+            )
         for sides, mapping_ids in groups:
             written = "".join(recorded.get(mapping_id, "") for mapping_id in mapping_ids)
             finals = self._finals(sides, tasks, vendors)

@@ -20,7 +20,9 @@ def profiles_of(seed: int) -> tuple[str, ...]:
     names = sorted(PROFILES)
     count = 1 + seed % 3
     start = seed // 3
-    return tuple(dict.fromkeys(names[(start + offset * (1 + seed % 2)) % len(names)] for offset in range(count)))
+    return tuple(
+        dict.fromkeys(names[(start + offset * (1 + seed % 2)) % len(names)] for offset in range(count))
+    )
 
 
 def run_seed(seed: int, profiles: tuple[str, ...], *, steps: int) -> World:
@@ -46,7 +48,9 @@ def run_seed(seed: int, profiles: tuple[str, ...], *, steps: int) -> World:
 def check_always(world: World) -> None:
     """What holds after every step: cheap safety predicates."""
     rows = list(
-        Mapping.objects.filter(tenant=world.tenant).values_list("id", "integration_id", "record_id", "external_id")
+        Mapping.objects.filter(tenant=world.tenant).values_list(
+            "id", "integration_id", "record_id", "external_id"
+        )
     )
     world.oracle.saw_links(world.vendors, rows)
     pairs = [(row[1], row[3]) for row in rows if row[3]]

@@ -13,7 +13,11 @@ SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300"))
 STEPS = int(os.environ.get("SIMULATION_STEPS", "100"))
 CHUNK = 10
 #: seeds that once failed, and why: they run first, for good
-KEPT = [int(line.split()[0]) for line in (Path(__file__).parent / "kept_seeds.txt").read_text().splitlines() if line]
+KEPT = [
+    int(line.split()[0])
+    for line in (Path(__file__).parent / "kept_seeds.txt").read_text().splitlines()
+    if line
+]
 
 
 @pytest.mark.django_db

@@ -346,7 +346,9 @@ def sim_connector(profile: Profile) -> Connector:
                 links=LINKS,
                 create_class=profile.create_class,
                 incremental=profile.incremental,
-                overlap=timedelta(seconds=max(120.0, 2 * profile.granularity_seconds + profile.list_lag_seconds)),
+                overlap=timedelta(
+                    seconds=max(120.0, 2 * profile.granularity_seconds + profile.list_lag_seconds)
+                ),
                 version_check=profile.version_check,
                 page_size=profile.page_size,
             ),

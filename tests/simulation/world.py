@@ -20,7 +20,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus
-from conflicts.services import RECORD_GROUP, conflict_decide
+from conflicts.services import RECORD_GROUP, StaleConflict, conflict_decide
 from connectors import registry
 from integrations.models import (
     Integration,
@@ -213,7 +213,13 @@ class World:
             return
         card = self.rng.choice(cards)
         field, path = self.rng.choice(
-            [("title", "name"), ("description", "notes"), ("labels", "tags"), ("priority", "prio"), ("due_on", "due")]
+            [
+                ("title", "name"),
+                ("description", "notes"),
+                ("labels", "tags"),
+                ("priority", "prio"),
+                ("due_on", "due"),
+            ]
         )
         value = self._value(field)
         if field == "priority":
@@ -327,6 +333,12 @@ class World:
             choices = {
                 entry["key"]: {"choice": self.rng.choice(["local", "external"])} for entry in conflict.fields
             }
+        try:
+            self._send_decision(conflict, choices)
+        except StaleConflict:
+            self.note("decided-too-late")
+
+    def _send_decision(self, conflict: ConflictResolution, choices: dict[str, Any]) -> None:
         conflict_decide(
             conflict_id=conflict.id,
             tenant=self.tenant,
@@ -401,20 +413,27 @@ class World:
     def _requeue_dead(self) -> None:
         dead = Mapping.objects.filter(tenant=self.tenant, is_dead=True)
         mark_dirty(
-            mapping_ids=list(dead.values_list("id", flat=True)), reason="requeued", now=self.clock, clears_wait=True
+            mapping_ids=list(dead.values_list("id", flat=True)),
+            reason="requeued",
+            now=self.clock,
+            clears_wait=True,
         )
         for mapping in Mapping.objects.filter(tenant=self.tenant, state=MappingState.IN_DOUBT):
             self.oracle.settle_doubt(mapping, self.vendors[mapping.integration_id], self.clock)
 
     def _open_work(self) -> dict[str, int]:
         rows = Mapping.objects.filter(tenant=self.tenant, dirty_at__isnull=False)
-        return {
-            "dirty": rows.count(),
-            "changes": Change.objects.filter(tenant=self.tenant, drained_at__isnull=True).count(),
-            "conflicts": ConflictResolution.objects.filter(
-                tenant=self.tenant, status__in=[ConflictStatus.PENDING, ConflictStatus.DECIDED]
-            ).count(),
-        } if rows.exists() or self._has_open() else {}
+        return (
+            {
+                "dirty": rows.count(),
+                "changes": Change.objects.filter(tenant=self.tenant, drained_at__isnull=True).count(),
+                "conflicts": ConflictResolution.objects.filter(
+                    tenant=self.tenant, status__in=[ConflictStatus.PENDING, ConflictStatus.DECIDED]
+                ).count(),
+            }
+            if rows.exists() or self._has_open()
+            else {}
+        )
 
     def _has_open(self) -> bool:
         open_statuses = [ConflictStatus.PENDING, ConflictStatus.DECIDED]
