@@ -115,9 +115,9 @@ def parent_values(work: Work, record: ExternalRecord) -> dict[str, Any]:
         .values_list("record_type", "record_id", "state")
         .first()
     )
-    if parent is None or parent[1] is None:
-        if parent is None:
-            raise scopes.Filtered(f"Its {work.rc.resource.parent} isn't synced.")
+    if parent is None or parent[2] == MappingState.TOMBSTONE:
+        raise scopes.Filtered(f"Its {work.rc.resource.parent} isn't synced.")
+    if parent[1] is None:
         raise NotYet(f"Its {work.rc.resource.parent} isn't here yet.", seconds=10)
     return {"on_type": parent[0], "on_id": str(parent[1])}
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 from django.db import transaction
 
 from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus
-from conflicts.services import RECORD_GROUP, conflict_applied, conflict_open
+from conflicts.services import RECORD_GROUP, conflict_applied, conflict_open, conflict_withdraw
 from connectors.base.errors import RecordGone, RecordProblem
 from connectors.base.types import Can
 from integrations.models import Integration, IntentState, Mapping, MappingState, Operation, WriteIntent
-from reconcile.model import ConflictGroup, FieldConflict
+from reconcile.model import ConflictGroup, FieldConflict, SideState
 from sync import leases
 from sync.journal import log_pair
 from sync.pairs import Pair
@@ -205,12 +205,17 @@ def ask(work: Work, pair: Pair, *, deleted_here: bool) -> Outcome:
     return Outcome.CONFLICT
 
 
-def carry_out_record_decision(work: Work) -> Outcome | None:
-    """What a reviewer decided about a deletion; None if there is nothing decided."""
+def carry_out_record_decision(work: Work, *, here: SideState, there: SideState) -> Outcome | None:
+    """What a reviewer decided about a deletion; None if nothing is decided, or what was decided on is over."""
     conflict = ConflictResolution.objects.filter(
         mapping=work.mapping, group=RECORD_GROUP, status=ConflictStatus.DECIDED
     ).first()
     if conflict is None:
+        return None
+    lost = here if conflict.kind == ConflictKind.DELETED_HERE else there
+    if lost not in {SideState.DELETED, SideState.VANISHED}:  # it is back: there is no deletion to decide on
+        with transaction.atomic():
+            conflict_withdraw(mapping=work.mapping, groups=[RECORD_GROUP], now=runtime().now())
         return None
     choice = conflict.resolved.get(RECORD_GROUP, {}).get("choice")
     match choice:

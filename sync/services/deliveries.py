@@ -136,14 +136,14 @@ def _mark(integration: Integration, hints: list[ChangeHint]) -> None:
     now = runtime().now()
     enabled = set(integration.resource_types)
     wanted: dict[tuple[str, str], ChangeHint] = {}
-    polls: set[str] = set()
+    polls: set[tuple[str, str]] = set()
     for hint in hints:
         if hint.resource not in enabled:
             continue
         if hint.external_id:
             wanted[(hint.resource, hint.external_id)] = hint
         else:
-            polls.add(hint.resource)
+            polls.add((hint.resource, hint.parent_id))
     rows = Mapping.objects.filter(
         integration=integration,
         resource__in={resource for resource, _ in wanted},
@@ -155,8 +155,8 @@ def _mark(integration: Integration, hints: list[ChangeHint]) -> None:
     _placeholders(
         integration, [hint for key, hint in wanted.items() if key not in known and not hint.is_delete]
     )
-    for resource in sorted(polls):
-        poll_request(integration, resource)
+    for resource, parent_id in sorted(polls):
+        poll_request(integration, resource, parent_id)
 
 
 def _placeholders(integration: Integration, hints: list[ChangeHint]) -> None:
@@ -187,17 +187,19 @@ def _placeholders(integration: Integration, hints: list[ChangeHint]) -> None:
     Mapping.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def poll_request(integration: Integration, resource: str) -> None:
-    """An incremental run of one resource, unless one is queued already."""
+def poll_request(integration: Integration, resource: str, parent_id: str = "") -> None:
+    """An incremental run of one resource, or of one parent's children, unless one is queued already."""
     now = runtime().now()
     queued = SyncJob.objects.filter(integration=integration, kind=JobKind.WEBHOOK, status=JobStatus.QUEUED)
-    if queued.filter(resources=[resource]).exists():
+    options = {"parent": parent_id} if parent_id else {}
+    if any(job.options == options for job in queued.filter(resources=[resource])):
         return
     job = SyncJob.objects.create(
         tenant_id=integration.tenant_id,
         integration=integration,
         kind=JobKind.WEBHOOK,
         resources=[resource],
+        options=options,
         run_at=now,
         created_at=now,
     )

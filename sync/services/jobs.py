@@ -174,6 +174,7 @@ def _pull(job: SyncJob) -> JobStatus:
                 full=bool(job.options.get("full")),
                 checkpoint=lambda report, name: _checkpoint(job, total, report, name),
                 method=METHODS.get(JobKind(job.kind), SyncMethod.POLL),
+                parent_id=str(job.options.get("parent", "")),
             )
             report = pull.run()
             total.outcomes += report.outcomes

@@ -131,13 +131,13 @@ def _rounds(work: Work) -> Outcome:
 
 def _round(work: Work) -> Outcome:
     creates.settle_open_intent(work)
-    decided = deletes.carry_out_record_decision(work)
-    if decided is not None:
-        return decided
     external, there = _external_side(work)
     if there is SideState.UNREACHABLE:
         return deletes.hold(work, "We can't see this record there any more: access lost, or another account.")
     local, here = _local_side(work)
+    decided = deletes.carry_out_record_decision(work, here=here, there=there)
+    if decided is not None:
+        return decided
     pair = _pair(work, local, external)
     if here is SideState.SAME and pair.local_changed():
         here = SideState.CHANGED

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
-from connectors.base.errors import ContractBroken
+from connectors.base.errors import ContractBroken, RecordGone
 from connectors.base.types import Client, Page
 from integrations.models import Cursor, Integration, Mapping, MappingState, SweepSeen, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
@@ -57,6 +57,7 @@ class Pull:
     full: bool
     checkpoint: Callable[[PullReport, str], None]
     method: SyncMethod = SyncMethod.POLL
+    parent_id: str = ""  # only the children of this one, where they are listed per parent
     report: PullReport = field(default_factory=PullReport)
 
     def run(self) -> PullReport:
@@ -171,16 +172,34 @@ class Pull:
             record_id__isnull=False,
         )
         since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
-        if since is not None:
+        if self.parent_id:
+            parents = parents.filter(external_id=self.parent_id)
+        elif since is not None:
             parents = parents.filter(external_updated_at__gte=since)
-        for parent_id in parents.order_by("id").values_list("external_id", flat=True).iterator(500):
-            for page, fetched_at in self._pages(since, None, parent_id):
-                run = self._page_run(fetched_at)
-                with transaction.atomic():
-                    self.report.add(page_take(run, page))
-                    self.checkpoint(self.report, self.rc.name)
+        for mapping_id, parent_id in parents.order_by("id").values_list("id", "external_id").iterator(500):
+            try:
+                self._walk_parent(parent_id, since)
+            except (
+                RecordGone
+            ):  # it went away since we saw it; that is its own story, not the end of this walk
+                mark_dirty(
+                    mapping_ids=[mapping_id],
+                    reason="gone",
+                    priority=5,
+                    method=self.method,
+                    now=runtime().now(),
+                )
+        if self.parent_id:
+            return  # the others were not looked at
         cursor.since, cursor.sweep = started_at, None
         cursor.save(update_fields=["since", "sweep", "updated_at"])
+
+    def _walk_parent(self, parent_id: str, since: datetime | None) -> None:
+        for page, fetched_at in self._pages(since, None, parent_id):
+            run = self._page_run(fetched_at)
+            with transaction.atomic():
+                self.report.add(page_take(run, page))
+                self.checkpoint(self.report, self.rc.name)
 
     def _page_run(self, fetched_at: datetime) -> PageRun:
         correlation_id = self.job.correlation_id if self.job else ""
