@@ -20,7 +20,7 @@ class LimitState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LimitHeaders:
-    """Names of the limit headers. ``reset_format``: epoch_s, epoch_ms, seconds or http_date.
+    """Names of the limit headers. ``reset_format``: epoch_s, epoch_ms, seconds, milliseconds or http_date.
 
     ``usage`` is a pattern with two groups (used, limit) over ``usage_header``, for headers like ``api-usage=18/5000``.
     """
@@ -62,6 +62,8 @@ class LimitHeaders:
         match self.reset_format:
             case "seconds":
                 return max(0.0, number)
+            case "milliseconds":
+                return max(0.0, number / 1000)
             case "epoch_ms":
                 number /= 1000
         return max(0.0, number - now.timestamp())
