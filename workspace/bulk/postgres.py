@@ -8,7 +8,11 @@ from typing import Any
 
 from django.db import connections
 
+from .copytext import Unusual, copy_text
 from .table import Conflict, Table
+
+#: rows sent at once by COPY: PostgreSQL works on one piece while the next is made
+PIECE = 100
 
 #: below this many rows a VALUES list is quicker than COPY's round trips (measured: benchmarks/README.md)
 SMALL = 40
@@ -20,7 +24,7 @@ def insert(
     if returning or len(rows) < SMALL:
         return _insert(table, rows, "", returning)
     with connections[table.using].cursor() as cursor:
-        _copy(cursor, table.name, table.columns, table.prepared(rows))
+        _copy(cursor, table.name, table.columns, table, rows)
     return []
 
 
@@ -102,7 +106,7 @@ class _Staged:
         defined = ", ".join(f"{name} {kind}" for name, kind in zip(self.names, self.table.types, strict=True))
         self.cursor.execute("SET LOCAL client_min_messages = warning")  # "already exists" is no news
         self.cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({defined}) ON COMMIT DELETE ROWS")
-        _copy(self.cursor, self.name, self.names, self.table.prepared(self.rows))
+        _copy(self.cursor, self.name, self.names, self.table, self.rows)
         return self
 
     def __exit__(self, error: object, *rest: object) -> None:
@@ -110,8 +114,15 @@ class _Staged:
             self.cursor.execute(f"TRUNCATE {self.name}")
 
 
-def _copy(cursor: Any, name: str, columns: Iterable[str], rows: Sequence[Sequence[Any]]) -> None:
+def _copy(
+    cursor: Any, name: str, columns: Iterable[str], table: Table, rows: Sequence[Sequence[Any]]
+) -> None:
     statement = f"COPY {name} ({', '.join(columns)}) FROM STDIN"
     with cursor.db.wrap_database_errors, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+        for start in range(0, len(rows), PIECE):
+            part = rows[start : start + PIECE]
+            try:
+                copy.write(copy_text(part, table.converters))
+            except Unusual:
+                for row in table.prepared(part):
+                    copy.write_row(row)
