@@ -598,6 +598,8 @@ def test_every_default_link_goes_round_through_its_transform(
     }
     rows = walk(stand.client, name, parent_id=parent_of(stand, resource))[:5]
     for link in resource.links:
+        if (link.key or link.local) in resource.status_links and not (link.transform or {}).get("map"):
+            continue  # which lane or list means what is data of the integration
         transform = find_transform((link.transform or {"name": "string"})["name"])
         assert transform is not None, f"{link.local}: unknown transform {link.transform}"
         assert link.local in kinds, f"{resource.record_type} has no field {link.local}"
