@@ -92,7 +92,8 @@ def record_failure(integration: Integration, *, now: datetime) -> bool:
 def wait_after(failures: int) -> timedelta:
     """How long nobody tries: 60 s after the fifth failure in a row, doubling with each failed probe."""
     doublings = min(max(0, failures - OPENS_AFTER), 10)
-    return min(FIRST_PROBE * 2**doublings, LONGEST_WAIT)
+    wait: timedelta = FIRST_PROBE * 2**doublings
+    return min(wait, LONGEST_WAIT)
 
 
 def _set(integration: Integration, state: str, failures: int, probe_at: datetime | None) -> None:

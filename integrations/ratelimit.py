@@ -143,7 +143,12 @@ class RedisStore:
 
     def observe(self, key: str, now: float, limit: float, remaining: float, reset_after: float) -> None:
         with self._redis.pipeline() as pipe:
-            values = {"limit": limit, "remaining": remaining, "until": now + reset_after, "span": reset_after}
+            values: dict[Any, Any] = {
+                "limit": limit,
+                "remaining": remaining,
+                "until": now + reset_after,
+                "span": reset_after,
+            }
             pipe.hset(key, mapping=values)
             pipe.expire(key, math.ceil(reset_after) + 7200)
             pipe.execute()

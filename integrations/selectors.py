@@ -49,12 +49,14 @@ def integration_stats(ids: Collection[UUID], *, now: datetime | None = None) -> 
     ):
         stats[key]["pending_conflicts"] = count
     failed = SyncLog.objects.filter(integration_id__in=ids, created_at__gte=since, status=LogStatus.FAILED)
-    for row in failed.order_by().values("integration_id").annotate(total=Count("id")):
-        stats[row["integration_id"]]["last_error_count"] = row["total"]
+    for key, total in (
+        failed.order_by().values("integration_id").annotate(n=Count("id")).values_list("integration_id", "n")
+    ):
+        stats[key]["last_error_count"] = total
     pairs = Mapping.objects.filter(integration_id__in=ids).live().order_by().values("integration_id")
-    for row in pairs.annotate(total=Count("id"), dead=Count("id", filter=Q(is_dead=True))):
-        stats[row["integration_id"]]["mappings"] = row["total"]
-        stats[row["integration_id"]]["dead_letters"] = row["dead"]
+    counted = pairs.annotate(n=Count("id"), dead=Count("id", filter=Q(is_dead=True)))
+    for key, total, dead in counted.values_list("integration_id", "n", "dead"):
+        stats[key] |= {"mappings": total, "dead_letters": dead}
     return stats
 
 

@@ -12,12 +12,11 @@ from typing import Any, ClassVar, final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
-from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import BasePagination, CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -54,7 +53,7 @@ class LimitedCursor(CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = MAX_LIMIT
-    ordering = "-id"
+    ordering: Any = "-id"
 
     def get_page_size(self, request: Request) -> int:
         raw = request.query_params.get("limit")
@@ -65,7 +64,7 @@ class LimitedCursor(CursorPagination):
         return int(raw)
 
 
-class TenantView(GenericAPIView):  # type: ignore[type-arg]
+class TenantView(GenericAPIView[Any]):
     """Base of all API views. ``actions`` names what a method (or a viewset's action) needs, by lower-case name.
 
     ``tenant_path`` is the lookup from the model to its tenant. Narrow the rows in ``narrowed``.
@@ -74,7 +73,7 @@ class TenantView(GenericAPIView):  # type: ignore[type-arg]
     actions: ClassVar[Mapping[str, Action]] = {}
     tenant_path: ClassVar[str] = "tenant"
     permission_classes = (IsAuthenticated,)
-    pagination_class = LimitedCursor
+    pagination_class: type[BasePagination] | None = LimitedCursor
     tenant: Tenant
     _answer: StoredAnswer | None = None
 
@@ -83,7 +82,7 @@ class TenantView(GenericAPIView):  # type: ignore[type-arg]
 
     def check_permissions(self, request: Request) -> None:
         super().check_permissions(request)
-        self.tenant = tenant_for_request(request)  # type: ignore[arg-type]
+        self.tenant = tenant_for_request(request)
         if not may(request.user, self.tenant, self.needed(request)):
             raise PermissionDenied("Your role does not allow this.")
 
@@ -98,11 +97,12 @@ class TenantView(GenericAPIView):  # type: ignore[type-arg]
 
     @final
     def get_queryset(self) -> QuerySet[Any]:
-        if self.queryset is None:
+        everything: QuerySet[Any] | None = getattr(type(self), "queryset", None)
+        if everything is None:
             raise ImproperlyConfigured(f"{type(self).__name__} names no queryset")
         if getattr(self, "swagger_fake_view", False):
-            return self.queryset.none()
-        return self.narrowed(self.queryset.filter(**{self.tenant_path: self.tenant}))
+            return everything.none()
+        return self.narrowed(everything.filter(**{self.tenant_path: self.tenant}))
 
     def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Further conditions and joins; the rows are the tenant's already."""
@@ -169,9 +169,7 @@ class TenantView(GenericAPIView):  # type: ignore[type-arg]
                 answer_keep(self._answer, status=500, body=None)
             raise
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final_response = super().finalize_response(request, response, *args, **kwargs)
         if self._answer is not None and isinstance(response, Response):
             plain = json.loads(JSONRenderer().render(response.data) or b"null")

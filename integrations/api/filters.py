@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import django_filters as filters
+import django_filters as filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
 
 from integrations.models import Integration, Mapping, SyncJob, SyncLog, WebhookDelivery

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.routers import SimpleRouter
 
@@ -30,19 +32,14 @@ from .views.work import (
 from .webhooks import ReceiveWebhook
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
-for prefix, viewset in {
-    "integrations": IntegrationViewSet,
-    "mappings": MappingViewSet,
-    "jobs": JobViewSet,
-}.items():
-    viewset.lookup_value_converter = "uuid"
-    router.register(prefix, viewset, basename=prefix)
-for prefix, numbered in {"logs": LogViewSet, "webhooks/deliveries": DeliveryViewSet}.items():
-    numbered.lookup_value_converter = "int"
-    router.register(prefix, numbered, basename=prefix.rpartition("/")[2])
+router.register("integrations", IntegrationViewSet, basename="integrations")
+router.register("mappings", MappingViewSet, basename="mappings")
+router.register("jobs", JobViewSet, basename="jobs")
+router.register("logs", LogViewSet, basename="logs")
+router.register("webhooks/deliveries", DeliveryViewSet, basename="deliveries")
 
 #: S2's addresses, thin on purpose: the same views under other names
-ONE = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 aliases = [
     path("configs", IntegrationViewSet.as_view({"get": "list", "post": "create"}), name="sync-configs"),
     path("configs/<uuid:pk>", IntegrationViewSet.as_view(ONE), name="sync-config"),

@@ -313,7 +313,7 @@ def integration_clone(
     )
     with transaction.atomic():
         for field_map in FieldMap.objects.filter(integration=integration, is_current=True):
-            field_map.pk = field_map._meta.pk.get_default()  # type: ignore[union-attr]
+            field_map.pk = field_map._meta.pk.get_default()
             field_map._state.adding = True
             field_map.integration, field_map.version = made, 1
             field_map.save(force_insert=True)
@@ -382,7 +382,7 @@ def integration_purge(*, integration_id: Any, chunk: int = 2000) -> int:
         return 0
     removed = 0
     for model in (SyncLog, WebhookDelivery, PairMapping, SyncJob, FieldMap, StatusMap):
-        rows: Any = model._default_manager.filter(integration=integration)  # type: ignore[attr-defined]
+        rows: Any = model._default_manager.filter(integration=integration)
         while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
             removed += rows.filter(pk__in=ids).delete()[0]
     for relation in ("conflicts", "cursors", "merge_rule_rows"):

@@ -27,7 +27,18 @@ from integrations.services.problems import InvalidSettings, NotNow
 from live.feed import publish, sync_room
 from workspace.kinds import record_spec
 
-MANUAL = {"priority": 0, "method": SyncMethod.MANUAL, "clears_wait": True}
+
+def _mark(mapping: Mapping, reason: str, now: datetime | None, *, wakes: bool = True) -> None:
+    """Ahead of all bulk work, without waiting for a retry's time."""
+    mark_dirty(
+        mapping_ids=[mapping.id],
+        reason=reason,
+        priority=0,
+        method=SyncMethod.MANUAL,
+        clears_wait=True,
+        now=now,
+        wakes=wakes,
+    )
 
 
 def mapping_sync_now(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
@@ -36,7 +47,7 @@ def mapping_sync_now(*, mapping: Mapping, user: Any, now: datetime | None = None
     if mapping.state in (MappingState.STOPPED, MappingState.TOMBSTONE):
         raise NotNow("This record is not being synced; resume it first.")
     with transaction.atomic():
-        mark_dirty(mapping_ids=[mapping.id], reason="sync now", now=now, **MANUAL)
+        _mark(mapping, "sync now", now)
         mapping_announce(mapping)
     mapping.refresh_from_db()
     return mapping
@@ -50,7 +61,7 @@ def mapping_retry(*, mapping: Mapping, user: Any, now: datetime | None = None) -
     with transaction.atomic():
         rows = Mapping.objects.filter(id=mapping.id, state=MappingState.ERROR)
         rows.update(state=MappingState.PENDING, state_reason="Will be tried again.")
-        mark_dirty(mapping_ids=[mapping.id], reason="retry", now=now, **MANUAL)
+        _mark(mapping, "retry", now)
         audit(mapping, "mapping.retried", user=user)
         mapping_announce(mapping)
     mapping.refresh_from_db()
@@ -79,7 +90,7 @@ def mapping_resume(*, mapping: Mapping, user: Any, now: datetime | None = None) 
         rows = Mapping.objects.filter(id=mapping.id, state=MappingState.STOPPED)
         if not rows.update(state=MappingState.PENDING, state_reason=""):
             raise NotNow("Only a stopped record can be resumed.")
-        mark_dirty(mapping_ids=[mapping.id], reason="resumed", now=now, **MANUAL)
+        _mark(mapping, "resumed", now)
         _noted(mapping, "mapping.resumed", user, "Syncing of this record was resumed.", now)
     return mapping
 
@@ -170,7 +181,7 @@ def _adopt_in_doubt(
     Mapping.objects.filter(id=mapping.id).update(
         external_id=external_id, state=MappingState.PENDING, state_reason="Linked by hand."
     )
-    mark_dirty(mapping_ids=[mapping.id], reason="linked", now=now, wakes=False, **MANUAL)
+    _mark(mapping, "linked", now, wakes=False)
     mapping.refresh_from_db()
     return mapping
 

@@ -285,7 +285,7 @@ def _checked_rows(rows: Sequence[Mapping[str, Any]], stages: Sequence[str]) -> l
             errors[f"{where}.local_value"] = [f"Choose one of: {', '.join(stages)}; or leave it empty."]
         if row["is_return"] and not row["local_value"]:
             errors[f"{where}.is_return"] = ["Only a status with a stage can be the way back."]
-        seen.add(row["external_value"])
+        seen.add(str(row["external_value"]))
         checked.append(row)
     errors |= _way_back_problems(checked)
     if errors:

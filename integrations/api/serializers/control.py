@@ -67,10 +67,10 @@ def check_answer(checked: dict[str, Any]) -> dict[str, Any]:
 
 class CredentialLine(serializers.Serializer[Any]):
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     is_set = serializers.BooleanField()
     hint = serializers.CharField()
-    source = serializers.CharField(allow_blank=True)
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
 
 
 class IntegrationStats(serializers.Serializer[Any]):
@@ -158,7 +158,7 @@ class SettingsIn(serializers.Serializer[Any]):
     sync_interval_seconds = serializers.IntegerField(required=False)
     crontab = serializers.CharField(required=False, allow_blank=True, max_length=120)
     auto_sync = serializers.BooleanField(required=False)
-    read_only = serializers.BooleanField(required=False)
+    read_only = serializers.BooleanField(required=False)  # type: ignore[assignment]
     conflict_strategy = serializers.ChoiceField(choices=ConflictStrategy.choices, required=False)
     fallback_strategy = serializers.ChoiceField(choices=ConflictStrategy.choices, required=False)
     merge_rules = serializers.DictField(required=False)
@@ -295,15 +295,15 @@ class ImportIn(serializers.Serializer[Any]):
 
 class FieldOut(serializers.Serializer[Any]):
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     help = serializers.CharField(allow_blank=True)
     secret = serializers.BooleanField()
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]
 
 
 class ResourceOut(serializers.Serializer[Any]):
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     record_type = serializers.CharField()
     can = serializers.ListField(child=serializers.CharField())
 

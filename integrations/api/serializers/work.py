@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Context
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -22,11 +23,9 @@ from integrations.services.deliveries import body_as_text
 from workspace.access import Action
 
 
-def may_see_payloads(context: dict[str, Any]) -> bool:
-    """Requests and answers are for managers and auditors; asked once per answer, not once per row."""
-    if "sees_payloads" not in context:
-        context["sees_payloads"] = context["view"].may(Action.READ_PAYLOADS)
-    return bool(context["sees_payloads"])
+def may_see_payloads(context: Context[str, Any]) -> bool:
+    """Requests and answers are for managers and auditors."""
+    return bool(context["view"].may(Action.READ_PAYLOADS))
 
 
 class SyncIn(serializers.Serializer[Any]):

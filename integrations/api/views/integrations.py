@@ -78,6 +78,7 @@ class IntegrationViewSet(TenantViewSet):
     queryset = Integration.objects.filter(deleted_at__isnull=True).select_related("credential", "tenant")
     serializer_class = IntegrationOut
     filterset_class = IntegrationFilter
+    lookup_value_converter = "uuid"
     actions: ClassVar[dict[str, Action]] = dict.fromkeys(("sync", "check", "check_post", "pause", "resume", "enable", "partial_update", "update", "containers"), Action.OPERATE) | {"export": Action.MANAGE}  # fmt: skip
 
     def get_serializer_class(self) -> Any:
@@ -168,7 +169,8 @@ class IntegrationViewSet(TenantViewSet):
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete the integration with its mappings, logs and conflicts. Records on both sides stay."""
         integration = self.get_object()
-        typed = request.query_params.get("typed_name") or (request.data or {}).get("typed_name") or ""
+        body = request.data if isinstance(request.data, dict) else {}
+        typed = request.query_params.get("typed_name") or body.get("typed_name") or ""
         counts = integration_delete(integration=integration, typed_name=str(typed), user=request.user)
         return Response({"success": True, "deleted": {"integration": True, **counts}})
 
@@ -198,14 +200,17 @@ class IntegrationViewSet(TenantViewSet):
     @action(detail=True, methods=["get"], url_path="test", url_name="test")
     def check(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Test the connection: 200 with a result per check, also where some fail."""
-        checked = connection_check(integration=self.get_object(), user=request.user)
+        return self._checked()
+
+    def _checked(self) -> Response:
+        checked = connection_check(integration=self.get_object(), user=self.request.user)
         return Response(check_answer(checked))
 
     @extend_schema(request=None, responses=CheckAnswer)
     @check.mapping.post
     def check_post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The same by POST, for callers that expect a GET to have no effect."""
-        return self.check(request, *args, **kwargs)
+        return self._checked()
 
     @extend_schema(operation_id="v1_integrations_test_draft", request=DraftCheckIn, responses=CheckAnswer)
     @action(detail=False, methods=["post"], url_path="test", url_name="test-draft")

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations.api.base import KEY_PARAMETER, TENANT_PARAMETER, TenantView
+from integrations.api.base import KEY_PARAMETER, TENANT_PARAMETER, LimitedCursor, TenantView
 from integrations.api.serializers.records import (
     ChangeOut,
     RecordIn,
@@ -135,12 +135,12 @@ class RecordListView(RecordBase):
     )
     def get(self, request: Request, record_type: str) -> Response:
         """Newest change first, cursor paged."""
-        paginator = self.paginator
+        paginator = LimitedCursor()
         paginator.ordering = ("-updated_at", "-id")
-        rows = paginator.paginate_queryset(self._filtered(), request, view=self)
+        rows = paginator.paginate_queryset(self._filtered(), request, view=self) or []
         states = sync_states(tenant=self.tenant, record_ids=[row.pk for row in rows])
         shown = [RecordOut(record_out(row, states)).data for row in rows]
-        return self.get_paginated_response(shown)
+        return paginator.get_paginated_response(shown)
 
     def _filtered(self) -> QuerySet[Any]:
         asked = self.request.query_params

@@ -50,6 +50,7 @@ class MappingViewSet(TenantViewSet):
 
     queryset = Mapping.objects.filter(integration__deleted_at__isnull=True).select_related("integration")
     filterset_class = MappingFilter
+    lookup_value_converter = "uuid"
     actions: ClassVar[dict[str, Action]] = dict.fromkeys(["sync", "retry", "stop", "resume"], Action.OPERATE)
 
     def get_serializer_class(self) -> Any:
@@ -110,6 +111,7 @@ class JobViewSet(TenantViewSet):
         "integration", "triggered_by"
     )
     filterset_class = JobFilter
+    lookup_value_converter = "uuid"
     actions: ClassVar[dict[str, Action]] = dict.fromkeys(["cancel", "retry"], Action.OPERATE)
 
     def get_serializer_class(self) -> Any:
@@ -164,7 +166,7 @@ class LogViewSet(TenantViewSet):
 
     queryset = SyncLog.objects.all()
     filterset_class = LogFilter
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_converter = "int"
 
     def get_serializer_class(self) -> Any:
         return LogOut if self.action == "list" else LogDetail
@@ -198,7 +200,7 @@ class DeliveryViewSet(TenantViewSet):
 
     queryset = WebhookDelivery.objects.select_related("integration")
     filterset_class = DeliveryFilter
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_converter = "int"
     actions: ClassVar[dict[str, Action]] = dict.fromkeys(["replay", "replay_many"], Action.OPERATE)
 
     def get_serializer_class(self) -> Any:
