@@ -18,7 +18,7 @@ from config.demo.story import waitlist_story
 from config.demo.systems import SET_UPS, SetUp, set_up_ensure
 from config.demo.work import import_ensure, work_off
 from connectors import registry
-from integrations.models import Integration
+from integrations.models import Integration, IntegrationStatus
 from integrations.services.control import integration_pause
 from integrations.services.schedules import maintenance_schedules_ensure
 from workspace.models import Task, Tenant
@@ -49,7 +49,7 @@ def demo_ensure(say: Say) -> bool:
         integration = set_up_ensure(set_up, tenant, users["manager"])
         import_ensure(integration, users["manager"])
         say(f"{set_up.name}: {_pairs(integration)} pairs.")
-        _pause(set_up, integration, users["manager"])
+        _finish(set_up, integration, users["manager"])
     waitlist = Integration.objects.for_tenant(tenant).filter(name=SET_UPS[0].name).first()
     if waitlist is not None:
         waitlist_story(waitlist, users, timezone.now())
@@ -59,8 +59,9 @@ def demo_ensure(say: Say) -> bool:
     return True
 
 
-def _pause(set_up: SetUp, integration: Integration, user: object) -> None:
-    if set_up.pause:
+def _finish(set_up: SetUp, integration: Integration, user: object) -> None:
+    if set_up.pause and integration.status != IntegrationStatus.PAUSED:
+        work_off(integration.tenant)
         integration_pause(integration=integration, user=user, reason=set_up.pause)
 
 

@@ -31,7 +31,7 @@ def waitlist_story(integration: Integration, users: Mapping[str, User], now: dat
     }
     there, here = _sides(integration, cards, users, now)
     # Different fields on the two sides: merged without anybody being asked.
-    there("W-1044", {"tags": "oak, desk, fragile"}, MARCUS)
+    there("W-1044", {"tags": ["oak", "desk", "fragile"]}, MARCUS)
     here("W-1044", "operator", {"priority": "high"})
     # The same text, changed on both sides at once.
     there(
@@ -47,11 +47,9 @@ def waitlist_story(integration: Integration, users: Mapping[str, User], now: dat
         },
     )
     # The same choice.
-    there(
-        "W-1052", {"priority": "critical", "title": "Kestrel Offices – reception desk in white oak"}, MARCUS
-    )
-    here("W-1052", "manager", {"priority": "low"})
-    for number in ("W-1044", "W-1046", "W-1052"):
+    there("W-1055", {"priority": "critical"}, MARCUS)
+    here("W-1055", "manager", {"priority": "low"})
+    for number in ("W-1044", "W-1046", "W-1055"):
         mapping_sync(mapping_id=_pair(integration, cards[number]).id)
     _comments(integration, cards, users, now)
 

@@ -75,6 +75,7 @@ SET_UPS = (
         options=lambda root: {"board_id": "1490772554"},
         values={
             **BOTH_WAYS,
+            "sync_interval_seconds": 300,  # its comments are listed card by card
             "conflict_strategy": ConflictStrategy.MANUAL_REVIEW,
             "delete_policy": DeletePolicy.ASK,
         },

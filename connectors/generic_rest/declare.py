@@ -54,6 +54,7 @@ def resource_of(name: str, declared: Config, config: Config) -> Resource:
         links=links,
         create_class=_create_class(declared),
         parent="" if parent.get("selected_ids") else parent.get("resource", ""),
+        lists_across_parents=not any(f"{{{name}}}" in str(listing) for name in parent.get("bind", {})),
         refers_to=tuple(sorted((refers - {name}) & set(config["resources"]))),
         incremental=bool(incremental) and not incremental.get("client_side", False),
         list_is_complete=listing.get("complete", True)

@@ -29,7 +29,7 @@ class DeskState(Vendor):
     def seed(self) -> None:
         people = (
             ("7", "Noor Haddad", "noor@example.org"),
-            ("8", "Tom Behrens", "tom@example.org"),
+            ("8", "Tilda Behrens", "tilda@example.org"),
             ("9", "Aiko Mori", "aiko@example.org"),
         )
         for id, name, email in people:
