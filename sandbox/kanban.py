@@ -110,16 +110,16 @@ class Kanban(Vendor):
         parts = [part for part in path.split("/") if part]
         with self.world.lock:
             if not parts or parts[0] == "board":
-                return self._board(request, parts[1] if len(parts) > 1 else "")
+                return self._board_page(request, parts[1] if len(parts) > 1 else "")
             if parts[0] != "card" or len(parts) < 2:
                 return None
             if request.method == "POST":
-                return self._post(request, parts[1], parts[2] if len(parts) > 2 else "")
-            return self._card(request, parts[1])
+                return self._page_post(request, parts[1], parts[2] if len(parts) > 2 else "")
+            return self._card_page(request, parts[1])
 
     # --- actions -------------------------------------------------------------------------------------------------
 
-    def _post(self, request: Request, id: str, action: str) -> Response:
+    def _page_post(self, request: Request, id: str, action: str) -> Response:
         origin = request.headers.get("Origin")
         if origin is not None and origin != request.host_url.rstrip("/"):
             return Response("Refused.\n", status=403, content_type="text/plain")
@@ -128,16 +128,16 @@ class Kanban(Vendor):
         if actor not in self.people_here():
             return Response("No such person.\n", status=400, content_type="text/plain")
         try:
-            self._act(form, id, action or form.get("_action", "save"), actor)
+            self._page_act(form, id, action or form.get("_action", "save"), actor)
         except Refusal as refusal:
             if action == "move":
                 return Response(refusal.message, status=refusal.status, content_type="text/plain")
-            return self._card(request, id, note=refusal.message)
+            return self._card_page(request, id, note=refusal.message)
         back = f"/{self.slug}/ui/"
         stays = form.get("_action") in ("comment", "save") and id != "new"
         return self._with_actor(redirect(f"{back}card/{quote(id)}" if stays else back, 303), actor)
 
-    def _act(self, form: Mapping[str, str], id: str, action: str, actor: str) -> None:
+    def _page_act(self, form: Mapping[str, str], id: str, action: str, actor: str) -> None:
         match action:
             case "delete":
                 self.remove("card", id, actor=actor)
@@ -151,6 +151,8 @@ class Kanban(Vendor):
             case _:
                 values = _values(self.card_fields(None if id == "new" else id), form)
                 if id == "new":
+                    if not values.get("title"):
+                        raise Refusal(422, "A card needs a title.")
                     self.edit(
                         "card",
                         None,
@@ -169,23 +171,23 @@ class Kanban(Vendor):
 
     # --- pages ---------------------------------------------------------------------------------------------------
 
-    def _board(self, request: Request, board_id: str) -> Response:
+    def _board_page(self, request: Request, board_id: str) -> Response:
         view = self.board_view(board_id)
-        columns = "".join(self._column(column) for column in view.columns)
+        columns = "".join(self._column_html(column) for column in view.columns)
         others = "".join(
             f'<a href="/{self.slug}/ui/board/{quote(id)}">{escape(name)}</a>'
             for id, name in view.others.items()
         )
         body = (
-            f'<div class="bar"><h1>{escape(view.title)}</h1><nav aria-label="Boards">{others}</nav>{self._actor(request)}'
+            f'<div class="bar"><h1>{escape(view.title)}</h1><nav aria-label="Boards">{others}</nav>{self._actor_html(request)}'
             f'</div><main class="board" id="board">{columns}</main>{_SCRIPT}'
         )
-        return self._page(view.title, body)
+        return self._whole_page(view.title, body)
 
-    def _column(self, column: Column) -> str:
+    def _column_html(self, column: Column) -> str:
         over = " over" if column.limit and len(column.faces) > column.limit else ""
         count = f"{len(column.faces)}/{column.limit}" if column.limit else str(len(column.faces))
-        faces = "".join(self._face(face) for face in column.faces)
+        faces = "".join(self._face_html(face) for face in column.faces)
         return (
             f'<section class="column{" quiet" if column.is_quiet else ""}" data-column="{escape(column.id)}" aria-label="{escape(column.title)}">'
             f'<h2>{escape(column.title)} <span class="count{over}">{count}</span></h2><div class="cards">{faces}</div>'
@@ -193,7 +195,7 @@ class Kanban(Vendor):
             f'<input name="title" placeholder="Add a card" aria-label="Title of a new card in {escape(column.title)}" required><button>Add</button></form></section>'
         )
 
-    def _face(self, face: Face) -> str:
+    def _face_html(self, face: Face) -> str:
         labels = "".join(
             f'<span class="label" style="background:{escape(colour)}">{escape(text)}</span>'
             for text, colour in face.labels
@@ -211,10 +213,10 @@ class Kanban(Vendor):
             f'<a href="/{self.slug}/ui/card/{quote(face.id)}">{escape(face.title)}</a>{warning}<div class="foot">{badges}{people}</div></article>'
         )
 
-    def _card(self, request: Request, id: str, *, note: str = "") -> Response:
+    def _card_page(self, request: Request, id: str, *, note: str = "") -> Response:
         values = {} if id == "new" else self.card_values(id)
         if values is None:
-            return self._page(
+            return self._whole_page(
                 "Not found", "<main class=sheet><h1>This card does not exist here any more.</h1></main>", 404
             )
         inputs = "".join(_input(one, values) for one in self.card_fields(None if id == "new" else id))
@@ -223,16 +225,16 @@ class Kanban(Vendor):
         if id != "new":
             buttons += '<button class="plain" name="_action" value="archive">Archive / restore</button>'
             buttons += '<button class="danger" name="_action" value="delete">Delete</button>'
-            talk = self._talk(id)
+            talk = self._talk_html(id)
         warning = f'<p class="note" role="alert">{escape(note)}</p>' if note else ""
         action = f"/{self.slug}/ui/card/{quote(id)}"
         body = (
             f'<main class="sheet"><p><a href="/{self.slug}/ui/">← Board</a></p>{warning}<form method="post" action="{action}" class="box">'
-            f'{self._actor(request)}{inputs}<div class="bar">{buttons}</div></form>{talk}</main>'
+            f'{self._actor_html(request)}{inputs}<div class="bar">{buttons}</div></form>{talk}</main>'
         )
-        return self._page(str(values.get("title") or "New card"), body, 400 if note else 200)
+        return self._whole_page(str(values.get("title") or "New card"), body, 400 if note else 200)
 
-    def _talk(self, id: str) -> str:
+    def _talk_html(self, id: str) -> str:
         remarks = "".join(
             f"<li><strong>{escape(one.author)}</strong> <time>{escape(one.when)}</time><p>{escape(words(one.text))}</p></li>"
             for one in self.remarks(id)
@@ -247,7 +249,7 @@ class Kanban(Vendor):
             f'<textarea id="c-text" name="text" required></textarea><div class="bar"><button name="_action" value="comment">Comment</button></div></form></section>'
         )
 
-    def _actor(self, request: Request) -> str:
+    def _actor_html(self, request: Request) -> str:
         chosen = request.cookies.get(f"{self.slug}-actor", "")
         options = "".join(
             f'<option value="{escape(id)}"{" selected" if id == chosen else ""}>{escape(name)}</option>'
@@ -255,7 +257,7 @@ class Kanban(Vendor):
         )
         return f'<label class="actor">Acting as <select name="actor" id="actor">{options}</select></label>'
 
-    def _page(self, title: str, body: str, status: int = 200) -> Response:
+    def _whole_page(self, title: str, body: str, status: int = 200) -> Response:
         look = self.look
         colours = (
             f"--page:{look.page};--header:{look.header};--column:{look.column};--ink:{look.ink};--card:{look.card};"
@@ -323,11 +325,13 @@ def _input(one: SheetField, values: Mapping[str, Any]) -> str:
 
 
 def _values(fields: Sequence[SheetField], form: Any) -> dict[str, Any]:
-    """Form values by name. Fields the form did not send (the short form of a column) are left out."""
-    is_whole = "_action" in form
+    """Form values by name. What the form did not send is left out; ticks only count in the whole form."""
+    is_whole = "_action" in form and any(one.input == "area" and one.name in form for one in fields)
     values: dict[str, Any] = {}
     for one in fields:
-        if one.input == "show" or (not is_whole and one.name not in form):
+        if one.input == "show" or (
+            one.name not in form and not (is_whole and one.input in ("many", "check"))
+        ):
             continue
         text = str(form.get(one.name, "")).replace("\r\n", "\n").strip()
         match one.input:
