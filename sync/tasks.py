@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from integrations.models import Integration
+from integrations.services.control import integration_purge
 from sync.services import deliveries, dispatch, drains, jobs, maintenance, outbox, pair_sync, webhooks
 from workspace.wakeups import wake
 
@@ -71,6 +72,11 @@ def drift_sweep(integration_id: str = "") -> None:
         return
     for found in Integration.objects.running().values_list("id", flat=True):
         wake("sync.drift_sweep", integration_id=str(found))
+
+
+@shared_task(name="sync.purge_integration")
+def purge_integration(integration_id: str) -> None:
+    integration_purge(integration_id=UUID(integration_id))
 
 
 @shared_task(name="sync.ensure_webhooks")

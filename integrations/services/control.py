@@ -391,6 +391,12 @@ def integration_purge(*, integration_id: Any, chunk: int = 2000) -> int:
     return removed
 
 
+def integrations_purge() -> int:
+    """Remove what is left of all deleted integrations, should a worker's wake-up have been lost."""
+    deleted = Integration.objects.filter(deleted_at__isnull=False).values_list("id", flat=True)
+    return sum(integration_purge(integration_id=integration_id) for integration_id in list(deleted))
+
+
 def _noted(integration: Integration, act: str, *, user: Any, message: str, now: datetime | None) -> None:
     audit(integration, act, user=user)
     _logged(integration, message, now)

@@ -28,7 +28,9 @@ from integrations.models import (
     WebhookDelivery,
 )
 from integrations.services.credentials import webhook_url
+from integrations.services.deliveries import drainer_started
 from integrations.services.marks import mark_dirty
+from integrations.webhooks import webhooks_for
 from sync.runtime import runtime
 from workspace.ids import new_id
 from workspace.wakeups import wake
@@ -42,6 +44,7 @@ MAX_ATTEMPTS = 5
 
 def deliveries_drain() -> int:
     """Process a batch of stored deliveries, oldest first. How many; call again while it is BATCH."""
+    drainer_started()
     now = runtime().now()
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     waiting = WebhookDelivery.objects.filter(free, status=DeliveryStatus.RECEIVED)
@@ -89,8 +92,6 @@ def _hints(integration: Integration, delivery: WebhookDelivery) -> list[ChangeHi
     """What the delivery tells; its outcome is set on the row, to be saved by the caller."""
     now = runtime().now()
     delivery.processed_at, delivery.lease_until = now, None
-    connector = registry.get(integration.connector)
-    webhooks = connector.webhooks_of(integration.options)
     body = bytes(delivery.body)
     request = WebhookRequest(
         method="POST",
@@ -101,9 +102,8 @@ def _hints(integration: Integration, delivery: WebhookDelivery) -> list[ChangeHi
         received_at=delivery.received_at,
     )
     try:
-        if webhooks is None:
-            raise BadPayload("This connector doesn't take webhooks.")
-        hints = webhooks.parse(request, _payload(body), integration.options)
+        side = webhooks_for(integration.connector, integration.options)
+        hints = side.parse(request, _payload(body), integration.options)
     except UnknownEvent as unknown:
         delivery.status, delivery.outcome = DeliveryStatus.UNKNOWN, f"Unknown event: {unknown}"[:500]
         logger.warning("webhook.unknown", extra={"integration": str(integration.id), "event": delivery.event})

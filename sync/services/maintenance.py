@@ -20,6 +20,8 @@ from integrations.models import (
     SyncJob,
     SyncLog,
 )
+from integrations.services.control import integrations_purge
+from integrations.services.idempotency import answers_expire
 from integrations.services.logs import deliveries_expire, log_write, logs_expire
 from integrations.services.marks import mark_dirty
 from integrations.services.status import integration_degraded
@@ -43,6 +45,8 @@ def logs_clean() -> dict[str, int]:
         "logs": logs_expire(now=now),
         "deliveries": deliveries_expire(now=now),
         "events": events_expire(before=now - events_kept),
+        "answers": answers_expire(now=now),
+        "purged": integrations_purge(),
     }
 
 
