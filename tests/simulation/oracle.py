@@ -90,6 +90,18 @@ class Oracle:
             next_attempt_at=None,
         )
 
+    def _check_one_record_each(self) -> None:
+        """I5, I6: an external record is never brought in a second time."""
+        homes: dict[Side, set[str]] = {}
+        for sides in self.links.values():
+            here = {key for where, key in sides if where == "here"}
+            for side in sides:
+                if side[0] != "here":
+                    homes.setdefault(side, set()).update(here)
+        for side, records in homes.items():
+            if len(records) > 1:
+                raise Violation(f"I5 {side} was brought in as {len(records)} records")
+
     def saw_links(
         self, vendors: dict[UUID, SimVendor], rows: list[tuple[UUID, UUID, UUID | None, str | None]]
     ) -> None:
@@ -107,9 +119,15 @@ class Oracle:
         """Raise ``Violation`` unless both sides agree, nothing is lost, and nothing is there twice."""
         mappings = list(Mapping.objects.filter(tenant_id=tenant_id).select_related("integration"))
         tasks = {task.id: task for task in Task.objects.filter(tenant_id=tenant_id)}
+        self._check_one_record_each()
         self._check_links(mappings, tasks, vendors)
         self._check_agreement(mappings, tasks, vendors)
         self._check_losses(mappings, tasks, vendors)
+        for vendor in vendors.values():
+            if vendor.needless:
+                raise Violation(
+                    f"I11 {vendor.profile.name} was sent what it held already: {vendor.needless[:3]}"
+                )
 
     def _check_links(
         self, mappings: list[Mapping], tasks: dict[UUID, Task], vendors: dict[UUID, SimVendor]
@@ -141,9 +159,14 @@ class Oracle:
                 raise Violation(f"I16 one side of {where} is gone: here {is_task}, there {is_card}")
             if not is_card or card is None or task is None:
                 continue
-            if mapping.state != MappingState.SYNCED:
+            is_held = mapping.state == MappingState.HELD and card.fields["prio"] == "X"
+            if card.fields["prio"] == "X" and mapping.state == MappingState.SYNCED:
+                raise Violation(f"I15 {where}: a priority without a counterpart was taken for agreed")
+            if mapping.state != MappingState.SYNCED and not is_held:
                 raise Violation(f"I16 {where} did not come to rest: {mapping.last_error}")
             here, there = _here(task), _there(card)
+            if is_held:
+                del here["priority"], there["priority"]
             if here != there:
                 raise Violation(f"I16 {where} differs: here {here}, there {there}")
 
@@ -164,14 +187,28 @@ class Oracle:
                 edits = [e for e in self.edits if e.side in sides and e.field == name]
                 seen = {e.before for e in edits}
                 seen |= {values[name] for side, values in self.deletes.items() if side in sides}
+                seen = {_name_of(value) for value in seen}
                 for edit in edits:
-                    if not edit.value or edit.value in seen or edit.value in finals[name]:
+                    mark = _name_of(edit.value)
+                    if not mark or mark in seen or mark in {_name_of(value) for value in finals[name]}:
                         continue
-                    if json.dumps(edit.value)[1:-1] not in written:
+                    if f"{mark} " not in written and f'{mark}"' not in written:
                         raise Violation(f"I1 {edit} is lost: final {finals[name]}, sides {sorted(sides)}")
+                self._check_wording(name, edits, sides, tasks)
             was_deleted = any(side in sides for side in self.deletes)
+            is_gone = [where for where, key in sides if where == "here" and tasks[UUID(key)].deleted_at]
+            if is_gone and not was_deleted:
+                raise Violation(f"I4 {sorted(sides)} was deleted here though nobody deleted it")
             if was_deleted and finals["alive"] and '"record"' not in written:
                 raise Violation(f"I5 {sorted(sides)} came back after a person deleted it")
+
+    def _check_wording(self, name: str, edits: list[Edit], sides: set[Side], tasks: dict[UUID, Task]) -> None:
+        """I2: what stands here is what somebody wrote, to the letter; never a vendor's cut of our own text."""
+        for where, key in sides:
+            if where == "here" and tasks[UUID(key)].deleted_at is None:
+                final = getattr(tasks[UUID(key)], name)
+                if final and final.rstrip() not in {edit.value.rstrip() for edit in edits}:
+                    raise Violation(f"I2 {final!r} was written by nobody: {sorted(sides)}")
 
     def _groups(self, mappings: list[Mapping]) -> list[tuple[set[Side], set[UUID]]]:
         """Sides that are the same record, with the mappings that say so."""
@@ -209,10 +246,19 @@ class Oracle:
         return finals
 
 
+def _name_of(text: Any) -> str:
+    """ "description 12" of "description 12 and much more": what tells one edit from another."""
+    return " ".join(str(text or "").split()[:2])
+
+
+def _cut(text: str | None) -> str | None:
+    return (text or "").strip()[:40].strip() or None
+
+
 def _here(task: Task) -> dict[str, Any]:
     return {
         "title": task.title,
-        "description": task.description or None,
+        "description": _cut(task.description),
         "priority": task.priority,
         "labels": sorted(task.labels),
         "due_on": task.due_on.isoformat() if task.due_on else None,
@@ -222,7 +268,7 @@ def _here(task: Task) -> dict[str, Any]:
 def _there(card: Card) -> dict[str, Any]:
     return {
         "title": card.fields.get("name"),
-        "description": card.fields.get("notes") or None,
+        "description": _cut(card.fields.get("notes")),
         "priority": {"L": "low", "H": "high"}.get(card.fields.get("prio") or "0", "none"),
         "labels": sorted(card.fields.get("tags") or []),
         "due_on": card.fields.get("due") or None,

@@ -72,6 +72,7 @@ class Card:
     key: str = ""
     is_deleted: bool = False
     is_archived: bool = False
+    deleted_at: datetime | None = None
 
 
 @dataclass
@@ -86,6 +87,7 @@ class SimVendor:
     writes: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     is_readable: bool = True
     counter: int = 0
+    needless: list[str] = field(default_factory=list)  # writes of what the record held already (I11)
 
     def stamp(self) -> datetime:
         """Now, at the vendor's granularity."""
@@ -114,6 +116,7 @@ class SimVendor:
 
     def remove(self, card: Card) -> None:
         card.is_deleted = True
+        card.deleted_at = self.now()
         card.updated_at = self.stamp()
         self._notify("deleted", card.id)
 
@@ -183,7 +186,11 @@ class SimClient:
         if since is not None and self.profile.incremental:
             cards = [c for c in cards if c.updated_at >= since]
         gone = [c.id for c in cards if c.is_deleted] if self.profile.reports_deletes else []
-        cards = sorted((c for c in cards if not c.is_deleted), key=lambda c: (c.created_at, c.id))
+        if self.profile.list_lag_seconds:  # a lagging index still shows what was just deleted
+            cards = [c for c in cards if not c.is_deleted or (c.deleted_at or c.created_at) > visible_before]
+        else:
+            cards = [c for c in cards if not c.is_deleted]
+        cards = sorted(cards, key=lambda c: (c.created_at, c.id))
         start = int(token or 0)
         page = cards[start : start + self.profile.page_size]
         end = start + self.profile.page_size
@@ -244,6 +251,7 @@ class SimClient:
             raise StaleWrite("version moved")
         if not self.profile.version_check and {"id": card.id, **card.fields} != current.data:
             raise StaleWrite("changed since it was read")  # read, compare, write
+        self.vendor.needless += [f"{card.id} {k}={v}" for k, v in fields.items() if card.fields.get(k) == v]
         self.vendor.change(card, fields)
         self.vendor.writes.append(("update", card.id, dict(fields)))
         if after:
