@@ -107,7 +107,13 @@ class CompiledMap:
         self.links: dict[str, Link] = {link.key: link for link in field_map.links}
         self.keys: tuple[str, ...] = tuple(self.links)
         self.groups: dict[str, str] = {link.key: link.group for link in field_map.links if link.group}
-        self._readable = [b for b in self.bound.values() if not b.is_write_only]
+        self._reads = [
+            (bound.link.key, None if bound.is_constant_in else bound.simple, bound.quieten, bound)
+            for bound in self.bound.values()
+            if not bound.is_write_only
+        ]
+        self._locals = [(link.key, link.local, canonicaliser(link.kind)) for link in field_map.links]
+        self._local_of = {link.key: link.local for link in field_map.links}
         self._lookups = [b for b in self.bound.values() if b.transform.name.startswith("lookup")]
 
     def read_external(self, data: Mapping[str, Any]) -> dict[str, JSON]:
@@ -116,26 +122,34 @@ class CompiledMap:
         A path that is not in the answer leaves its key out. Never raises.
         """
         snapshot: dict[str, JSON] = {}
-        for bound in self._readable:
-            if bound.is_constant_in:
-                snapshot[bound.link.key] = bound.options["value"]
-                continue
-            value = bound.read(data)
-            if value is not MISSING:
-                snapshot[bound.link.key] = value
+        for key, name, quieten, bound in self._reads:
+            if name is not None:  # a plain member, as most are
+                value = data.get(name, MISSING)
+                if value is not MISSING:
+                    snapshot[key] = value if quieten is None else quieten(value, bound.options)
+            elif bound.is_constant_in:
+                snapshot[key] = bound.options["value"]
+            else:
+                value = bound.read(data)
+                if value is not MISSING:
+                    snapshot[key] = value
         return snapshot
 
     def read_local(self, values: Mapping[str, Any]) -> dict[str, JSON]:
         """The local snapshot of a record's fields by name; Python or canonical values. Raises ValueProblem naming the field."""
         snapshot: dict[str, JSON] = {}
-        for key, link in self.links.items():
-            if link.local not in values:
+        for key, name, to_canonical in self._locals:
+            if name not in values:
                 continue
             try:
-                snapshot[key] = self.bound[key].canonical(values[link.local])
+                snapshot[key] = to_canonical(values[name])
             except ValueProblem as exc:
-                raise ValueProblem(f"{link.local}: {exc}") from exc
+                raise ValueProblem(f"{name}: {exc}") from exc
         return snapshot
+
+    def by_key(self, values: Mapping[str, JSON]) -> dict[str, JSON]:
+        """Values by local field as values by link key: ``read_local`` of what is known to be canonical."""
+        return {key: values[name] for key, name in self._local_of.items() if name in values}
 
     def inward(self, key: str, vendor_value: JSON, ctx: MapContext) -> JSON | Unmapped:
         """Canonical value of a vendor's value. Raises ValueProblem."""
@@ -180,7 +194,8 @@ class CompiledMap:
 
     def local_fields(self, values: Mapping[str, JSON]) -> dict[str, JSON]:
         """Values by link key as values by local field."""
-        return {self.links[key].local: value for key, value in values.items()}
+        names = self._local_of
+        return {names[key]: value for key, value in values.items()}
 
 
 def compile_field_map(field_map: FieldMap) -> CompiledMap:

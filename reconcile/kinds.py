@@ -49,6 +49,7 @@ _MAX_INTEGER = 2**63
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _PLAIN_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,30}(\.[0-9]{0,20}[1-9])?")
 _TRAILING = re.compile(r"[^\S\n]+(?=\n|\Z)")
+_LOOSE_ENDS = (" \n", "\t\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 
 
 def canonical(kind: Kind, value: Any) -> JSON:
@@ -112,9 +113,17 @@ def _text(value: Any) -> JSON:
 
 def _rich_text(value: Any) -> JSON:
     text = _text(value)
-    if text is None:
-        return None
+    if text is None or (text.isascii() and text[-1] > " " and not _has_loose_ends(text)):
+        return text
     return _TRAILING.sub("", text).rstrip("\n") or None
+
+
+def _has_loose_ends(text: str) -> bool:
+    """Whether a line of an ASCII text might end in blanks; substring searches beat a pattern by far."""
+    for mark in _LOOSE_ENDS:  # noqa: SIM110 (any() costs a generator per value)
+        if mark in text:
+            return True
+    return False
 
 
 def decimal_of(value: Any) -> Decimal:
@@ -299,9 +308,15 @@ def is_tidy_set(value: Any) -> bool:
     """True for a list that is canonical as it stands (sorted, unique, plain ASCII); the quick way for most sets."""
     if type(value) is not list:
         return False
+    try:
+        whole = "".join(value)
+    except TypeError:
+        return False
+    if not (whole.isascii() and whole.isprintable()):
+        return False
     before = ""
     for member in value:
-        if type(member) is not str or member <= before or not (member.isascii() and member.isprintable()):
+        if type(member) is not str or member <= before:
             return False
         before = member
     return True

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reconcile.fieldmap import CompiledMap
-from reconcile.kinds import is_blank
+from reconcile.kinds import ValueProblem, is_blank
 from reconcile.merging import Run
 from reconcile.model import (
     JSON,
@@ -18,18 +18,20 @@ from reconcile.model import (
     Bases,
     Clocks,
     Decided,
+    Direction,
     Held,
     HeldReason,
     MapContext,
     Plan,
     Policy,
     Snapshot,
+    Unmapped,
 )
-from reconcile.paths import MISSING
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _NO_BASES = Bases({}, {})
 _NO_CLOCKS = Clocks()
+_UNFILLED = "{} must be filled but the other side does not say it"
 
 
 def plan(
@@ -71,42 +73,38 @@ def plan_local_create(*, field_map: CompiledMap, external: Snapshot, policy: Pol
 
     A required link that is empty or held is in ``held``: the record must wait for it.
     """
-    return _plan_create(field_map, external, policy, ctx, is_inward=True)
+    to_local: dict[str, JSON] = {}
+    held: dict[str, Held] = {}
+    flows = policy.direction is not Direction.OUT
+    for key, bound in field_map.bound.items():
+        link = bound.link
+        is_in = link.direction is not Direction.OUT
+        if key not in external:
+            if link.required and is_in:
+                held[key] = Held(HeldReason.UNREADABLE, _UNFILLED.format(link.local))
+        elif flows and is_in:
+            value = external[key]
+            try:
+                turned = bound.inward(value, ctx)
+            except ValueProblem as exc:
+                held[key] = Held(HeldReason.UNREADABLE, str(exc), value)
+                continue
+            if type(turned) is Unmapped:
+                held[key] = Held(HeldReason.UNMAPPED, turned.reason, value)
+            elif turned is not None and turned != "" and turned != []:
+                to_local[key] = turned
+            elif link.required:
+                held[key] = Held(HeldReason.UNREADABLE, f"{link.local} must not be empty", turned)
+    return Plan(to_local=to_local, held=held) if to_local or held else NOTHING
 
 
 def plan_external_create(*, field_map: CompiledMap, local: Snapshot, policy: Policy, ctx: MapContext) -> Plan:
     """What a new external record takes from a local one: ``to_external``, and ``held``."""
-    return _plan_create(field_map, local, policy, ctx, is_inward=False)
-
-
-def _plan_create(
-    field_map: CompiledMap, side: Snapshot, policy: Policy, ctx: MapContext, *, is_inward: bool
-) -> Plan:
-    empty: Snapshot = {}
-    run = Run(
-        field_map,
-        _NO_BASES,
-        empty if is_inward else side,
-        side if is_inward else empty,
-        policy,
-        ctx,
-        _NO_CLOCKS,
-        _EMPTY,
-        _EMPTY,
-    )
+    run = Run(field_map, _NO_BASES, local, {}, policy, ctx, _NO_CLOCKS, _EMPTY, _EMPTY)
     for key, bound in field_map.bound.items():
-        if key not in side:
-            if bound.link.required and bound.link.is_in == is_inward:
-                run.hold(
-                    key,
-                    HeldReason.UNREADABLE,
-                    f"{bound.link.local} must be filled but the other side does not say it",
-                )
-            continue
-        if is_inward and run.can_in(key):
-            turned = run.inward(key, side[key])
-            if turned is not MISSING and not (is_blank(turned) and not bound.link.required):
-                run.bring_in(key, turned)
-        elif not is_inward and run.can_out(key) and not (is_blank(side[key]) and not bound.link.required):
-            run.send_out(key, side[key])
+        if key not in local:
+            if bound.link.required and not bound.link.is_in:
+                run.hold(key, HeldReason.UNREADABLE, _UNFILLED.format(bound.link.local))
+        elif run.can_out(key) and not (is_blank(local[key]) and not bound.link.required):
+            run.send_out(key, local[key])
     return run.finished()

@@ -81,6 +81,8 @@ class EnumTransform(Transform):
 
     def inward(self, value: Any, options: Options, ctx: MapContext) -> JSON | Unmapped:
         table = options["table"]
+        if type(value) is str and value in table and not options["ignore_case"]:
+            return table[value]
         parts = [_key(part) for part in value] if isinstance(value, list) else [_key(value)]
         key = options["fold"]("|".join(parts))
         if key in table:

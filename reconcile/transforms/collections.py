@@ -12,6 +12,8 @@ from reconcile.transforms.base import ALL_KINDS, Option, Options, Transform
 
 def _member(value: Any, key: str) -> str | None:
     """One member's text: the value itself, or what its object holds under ``key``."""
+    if type(value) is int:
+        return str(value)
     if isinstance(value, dict):
         if key not in value:
             raise ValueProblem(f"{shown(value)} has no '{key}'")
