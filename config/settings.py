@@ -343,9 +343,27 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/admin/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "command_search": True, "show_all_applications": True, "navigation": []},
-    "STYLES": [],
-    "SCRIPTS": [],
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": True,
+        "navigation": "integrations.navigation.sidebar",
+    },
+    "COLORS": {
+        "primary": {
+            "50": "oklch(96.8% .017 264)",
+            "100": "oklch(93.4% .035 264)",
+            "200": "oklch(88% .066 264)",
+            "300": "oklch(80% .108 265)",
+            "400": "oklch(71% .15 265)",
+            "500": "oklch(60.5% .19 265)",
+            "600": "oklch(52% .205 266)",
+            "700": "oklch(45.5% .19 266)",
+            "800": "oklch(39% .16 266)",
+            "900": "oklch(34% .125 266)",
+            "950": "oklch(25% .085 266)",
+        }
+    },
 }
 
 # --- Mail, times to keep, limits ---------------------------------------------------------------------------------

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from connectors import registry
-from connectors.base.types import LinkSpec
-from integrations.models import FieldMap, Integration, Mapping, StatusMap
+from integrations.models import Integration, Mapping, StatusMap
+from integrations.services.fieldmaps import field_map_current
+from integrations.services.problems import InvalidSettings
 from reconcile.fieldmap import CompiledMap, FieldMapProblem, compile_field_map, parse_field_map
 from workspace.kinds import record_kinds
 
 
 def links_of(integration: Integration, resource: str) -> list[dict[str, Any]]:
-    """The links in force: the current field map's, else the connector's; [] if there is no such resource."""
-    saved = FieldMap.objects.filter(integration=integration, resource=resource, is_current=True).first()
-    if saved is not None:
-        return list(saved.links)
+    """The links in force; [] if the connector has no such resource (any more)."""
     try:
-        declared = registry.get(integration.connector).resource(resource, integration.options)
-    except KeyError:
+        return list(field_map_current(integration=integration, resource=resource)["links"])
+    except (InvalidSettings, KeyError):
         return []
-    return [_as_dict(spec) for spec in declared.links]
 
 
 def local_fields(integration: Integration, resource: str) -> dict[str, str]:
@@ -50,20 +46,6 @@ def _with_statuses(link: dict[str, Any], statuses: dict[str, list[StatusMap]]) -
     for external, local in there.items():
         back.setdefault(local, external)
     return {**link, "transform": {"name": "enum", "map": there, "back": back}}
-
-
-def _as_dict(spec: LinkSpec) -> dict[str, Any]:
-    external = spec.external if isinstance(spec.external, str) else list(spec.external)
-    return {
-        "key": spec.key or spec.local,
-        "local": spec.local,
-        "external": external,
-        "transform": dict(spec.transform) if spec.transform else None,
-        "direction": spec.direction,
-        "required": spec.required,
-        "default": spec.default,
-        "group": spec.group,
-    }
 
 
 class Counterparts:

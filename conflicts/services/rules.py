@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from conflicts.maps import local_fields
 from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus, MergeRule
-from connectors import registry
-from integrations.models import FieldMap, Integration
+from integrations.models import Integration
 from reconcile.kinds import Kind
 from reconcile.model import Clocks, FieldConflict, FieldRule, Policy, Rule
 from reconcile.strategies import Context, decide_by_rule
@@ -61,7 +61,7 @@ def rules_for(*, integration: Integration, resource: str, now: datetime | None =
             rules.setdefault(row.field, rule)
             continue
         if keys is None:
-            keys = link_keys(integration, resource)
+            keys = tuple(local_fields(integration, resource))
         for key in keys:
             rules.setdefault(key, rule)
     return rules
@@ -80,18 +80,6 @@ def rule_ids_for(
             if row.field in ("", key):
                 found.setdefault(key, row.id)
     return found
-
-
-def link_keys(integration: Integration, resource: str) -> tuple[str, ...]:
-    """The keys of a resource's links: of its current field map, else of the connector's defaults."""
-    saved = FieldMap.objects.filter(integration=integration, resource=resource, is_current=True).first()
-    if saved is not None:
-        return tuple(link.get("key") or link["local"] for link in saved.links)
-    try:
-        links = registry.get(integration.connector).resource(resource, integration.options).links
-    except KeyError:
-        return ()
-    return tuple(link.key or link.local for link in links)
 
 
 # -- making and changing -----------------------------------------------------------------------------------
@@ -275,3 +263,25 @@ def kind_by_value(entry: Mapping[str, Any]) -> Kind:
     """A guess for links whose key is no field name: lists are sets, the rest is text."""
     values = (entry["local"], entry["external"], entry["base"])
     return Kind.SET if any(isinstance(value, list) for value in values) else Kind.TEXT
+
+
+def open_decided_by(rule: MergeRule) -> list[tuple[ConflictResolution, dict[str, dict[str, Any]]]]:
+    """Open conflicts that this rule would decide whole, with the choices it makes; those it covers in part are left."""
+    by_conflict: dict[UUID, list[Trial]] = {}
+    rows: dict[UUID, ConflictResolution] = {}
+    for trial in rule_simulate(rule=rule, is_open=True):
+        rows[trial.conflict.pk] = trial.conflict
+        by_conflict.setdefault(trial.conflict.pk, []).append(trial)
+    found = []
+    for pk, trials in by_conflict.items():
+        conflict = rows[pk]
+        if len(trials) < len(conflict.fields) or any(not trial.winner for trial in trials):
+            continue
+        choices = {
+            trial.key: {"choice": trial.winner}
+            if trial.winner in ("local", "external")
+            else {"choice": "custom", "value": trial.value}
+            for trial in trials
+        }
+        found.append((conflict, choices))
+    return found

@@ -1,0 +1,106 @@
+"""The sidebar (``UNFOLD["SIDEBAR"]["navigation"]``), with counts that link to what they count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from integrations.models import JobStatus, SyncJob
+from integrations.models import Mapping as PairMapping
+from integrations.panels import COUNTERS
+from workspace.access import Action, may
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links; those whose pages are not installed are left out."""
+    groups = [
+        {
+            "title": None,
+            "separator": False,
+            "items": [
+                _item(request, "Integrations", "hub", "hub:dashboard", exact=True),
+                _item(request, "Conflicts", "call_split", "desk:list", badge="conflicts"),
+                _item(request, "Rules", "rule", "desk:rules"),
+                _item(request, "Mappings", "link", "hub:mappings"),
+                _item(request, "Sync log", "receipt_long", "hub:logs"),
+                _item(request, "Jobs", "pending_actions", "hub:jobs"),
+                _item(
+                    request, "Dead letters", "mark_email_unread", "hub:dead_letters", badge="dead"
+                ),
+            ],
+        },
+        {
+            "title": "Records",
+            "separator": True,
+            "items": [
+                _item(request, "Tasks", "task_alt", "admin:workspace_task_changelist"),
+                _item(request, "Waitlist", "list_alt", "admin:workspace_waitlistentry_changelist"),
+                _item(request, "Leads", "person_search", "admin:workspace_lead_changelist"),
+                _item(request, "Opportunities", "monetization_on", "admin:workspace_opportunity_changelist"),
+                _item(request, "Customers", "storefront", "admin:workspace_customer_changelist"),
+                _item(request, "Members", "group", "admin:workspace_member_changelist"),
+                _item(request, "Time", "timer", "admin:workspace_participationlog_changelist"),
+                _item(request, "Comments", "chat_bubble", "admin:workspace_comment_changelist"),
+            ],
+        },
+    ]  # fmt: skip
+    if _is_manager(request):
+        groups.append(
+            {
+                "title": "Administration",
+                "separator": True,
+                "items": [
+                    _item(request, "People and roles", "badge", "admin:workspace_membership_changelist"),
+                    _item(
+                        request, "Schedules", "schedule", "admin:django_celery_beat_periodictask_changelist"
+                    ),
+                    _item(request, "Audit log", "policy", "admin:auditlog_logentry_changelist"),
+                ],
+            }
+        )
+    return [{**group, "items": [item for item in group["items"] if item]} for group in groups]  # type: ignore[attr-defined]
+
+
+def _item(
+    request: HttpRequest, title: str, icon: str, name: str, *, badge: str = "", exact: bool = False
+) -> Any:
+    try:
+        link = reverse(name)
+    except NoReverseMatch:
+        return None
+    is_here = request.path == link or (
+        request.path.startswith(f"{link}integrations/") if exact else request.path.startswith(link)
+    )
+    item: dict[str, Any] = {"title": title, "icon": icon, "link": link, "active": is_here}
+    if badge and (count := hub_counts(request).get(badge, 0)):
+        item["badge"] = count
+        item["badge_variant"] = "warning"
+    return item
+
+
+def _is_manager(request: HttpRequest) -> bool:
+    tenant = getattr(request, "tenant", None)
+    return tenant is not None and may(request.user, tenant, Action.MANAGE)
+
+
+def hub_counts(request: HttpRequest) -> dict[str, int]:
+    """Counts for the badges, once per request; pages that know them already leave them on the request."""
+    found: dict[str, int] | None = getattr(request, "hub_counts", None)
+    if found is None:
+        found = _counted(request)
+        request.hub_counts = found  # type: ignore[attr-defined]
+    return found
+
+
+def _counted(request: HttpRequest) -> dict[str, int]:
+    tenant = getattr(request, "tenant", None)
+    if tenant is None:
+        return {}
+    counts = {counter.key: sum(counter.counts(tenant).values()) for counter in COUNTERS}
+    counts["dead"] = (
+        PairMapping.objects.filter(tenant=tenant, is_dead=True).count()
+        + SyncJob.objects.filter(tenant=tenant, status=JobStatus.DEAD).count()
+    )
+    return counts

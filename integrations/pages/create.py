@@ -1,0 +1,321 @@
+"""A new integration: choose a system, connect, test, choose what is synced, look it over, start (UI 1).
+
+The draft is a row from the moment it is connected, so leaving and coming back loses nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from connectors import registry
+from connectors.base.connector import Connector
+from connectors.base.errors import SyncError
+from connectors.base.types import Can
+from integrations.models import Integration, IntegrationStatus, JobKind, StatusMap
+from integrations.services.clients import connection_check
+from integrations.services.control import (
+    integration_create,
+    integration_enable,
+    integration_pause,
+    integration_update,
+)
+from integrations.services.credentials import webhook_url
+from integrations.services.jobs import job_request
+from integrations.services.problems import InvalidSettings, Refused, StaleSettings
+from integrations.services.statusmaps import status_map_refresh
+from workspace.access import Action
+
+from .actions import SECRET_SESSION_KEY
+from .base import HubView
+from .figures import system_name
+from .forms import OPTION, Bound, Group, Setting, bind, connection_group, read, secret_settings, with_options
+from .integration import BY_KEY, with_kinds
+from .maps import field_map_current as current_map
+from .maps import resources_of, status_tables
+
+STEPS = (
+    ("system", "System"),
+    ("connect", "Connect"),
+    ("test", "Test"),
+    ("what", "What and how"),
+    ("review", "Review"),
+)
+WHAT = Group(
+    "what",
+    "What and how",
+    "",
+    (
+        *(each for each in BY_KEY["what"].settings if each.name != "record_filter"),
+        *(each for each in BY_KEY["when"].settings if each.name == "sync_frequency"),
+        *(
+            each
+            for each in BY_KEY["conflicts"].settings
+            if each.name in ("conflict_strategy", "delete_policy")
+        ),
+    ),
+)
+
+
+def capabilities(connector: Connector) -> list[str]:
+    """What a system can do, in a word each; Generic REST's depend on its settings."""
+    can = {each for resource in connector.resources for each in resource.can}
+    chips = [resource.label for resource in connector.resources[:4]]
+    if connector.resources_for is not None:
+        chips.append("anything by configuration")
+    if Can.UPDATE in can or connector.resources_for is not None:
+        chips.append("two-way")
+    if connector.webhooks is not None or connector.webhooks_for is not None:
+        chips.append("webhooks")
+    if Can.DELETE in can or Can.ARCHIVE in can:
+        chips.append("deletes")
+    return chips
+
+
+class ChooseSystem(HubView):
+    action = Action.MANAGE
+    title = "New integration"
+    template_name = "hub/new/system.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        text = request.GET.get("q", "").strip().casefold()
+        systems = [
+            {"connector": connector, "chips": capabilities(connector)}
+            for connector in installed()
+            if text in f"{connector.name} {connector.summary} {connector.key}".casefold()
+        ]
+        drafts = Integration.objects.for_tenant(self.tenant).filter(status=IntegrationStatus.DRAFT)
+        return self.render(context={"systems": systems, "drafts": drafts, "steps": steps("system")})
+
+
+def installed() -> list[Connector]:
+    """Every connector that can be opened; one that is broken does not hide the others."""
+    found = []
+    for slug in registry.slugs():
+        try:
+            found.append(registry.get(slug))
+        except (ImportError, AttributeError):
+            continue
+    return sorted(found, key=lambda connector: connector.name)
+
+
+def steps(current: str) -> list[dict[str, Any]]:
+    """The step list with done, current and to do."""
+    keys = [key for key, _ in STEPS]
+    at = keys.index(current)
+    return [
+        {"label": label, "is_current": number == at, "is_done": number < at}
+        for number, (_, label) in enumerate(STEPS)
+    ]
+
+
+class Connect(HubView):
+    """Name, address and credentials; saving makes the draft and tests it."""
+
+    action = Action.MANAGE
+    template_name = "hub/new/connect.html"
+
+    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+        return self._page(self._connector(slug))
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        connector = self._connector(slug)
+        values, errors = read(connection_fields(connector), request.POST)
+        secrets = typed_secrets(connector, request.POST)
+        try:
+            if errors:
+                raise InvalidSettings(errors)
+            integration, secret = integration_create(
+                tenant=self.tenant,
+                user=request.user,
+                connector=connector.key,
+                secrets=secrets,
+                **with_options(values, {}),
+            )
+        except InvalidSettings as refused:
+            return self._page(connector, refused.errors, status=422)
+        request.session[SECRET_SESSION_KEY] = {"id": str(integration.pk), "secret": secret}
+        connection_check(integration=integration, user=request.user)
+        return HttpResponseRedirect(reverse("hub:integration_setup", args=[integration.pk, "test"]))
+
+    def _connector(self, slug: str) -> Connector:
+        try:
+            return registry.get(slug)
+        except (KeyError, ImportError, AttributeError) as exc:
+            raise Http404("There is no such system.") from exc
+
+    def _page(
+        self, connector: Connector, errors: dict[str, list[str]] | None = None, *, status: int = 200
+    ) -> HttpResponse:
+        group = connection_fields(connector)
+        defaults = {
+            "name": connector.name,
+            "auth_type": connector.auth_types[0] if connector.auth_types else "",
+        }
+        is_again = errors is not None
+        bound = bind(
+            group, None, data=self.request.POST if is_again else None, errors=errors, defaults=defaults
+        )
+        secrets = [
+            Bound(setting, "", list((errors or {}).get(setting.name, [])))
+            for setting in secret_settings(connector)
+        ]
+        for each in secrets:
+            if each.setting.kind != "password" and is_again:
+                each.value = self.request.POST.get(each.setting.name, "")
+        shown = {each.setting.name for each in (*bound, *secrets)}
+        context = {
+            "title": f"Connect {connector.name}",
+            "connector": connector,
+            "bound": bound,
+            "secrets": secrets,
+            "steps": steps("connect"),
+            "error_lines": [
+                ("" if name not in shown else f"f-{name.replace('.', '-')}", name, text)
+                for name, texts in (errors or {}).items()
+                for text in texts
+            ],
+        }
+        return self.render(context=context, status=status)
+
+
+def connection_fields(connector: Connector) -> Group:
+    own = connection_group(connector)
+    name = Setting(
+        "name", "Name", help="What your team calls it, for example “Waitlist board”.", required=True
+    )
+    return Group("connect", own.title, own.lead, (name, *own.settings))
+
+
+def typed_secrets(connector: Connector, data: Any) -> dict[str, Any]:
+    given = {}
+    for each in connector.secrets:
+        if value := data.get(each.name, "").strip():
+            given[each.name] = {"env": value[4:].strip()} if value.startswith("env:") else value
+    return given
+
+
+class Setup(HubView):
+    """The later steps, on the draft."""
+
+    action = Action.MANAGE
+    live_on = ("job.changed", "integration.changed")
+
+    def get(self, request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+        integration = self.integration(pk)
+        if step not in PAGES:
+            raise Http404("There is no such step.")
+        return self._page(integration, step)
+
+    def post(self, request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+        integration = self.integration(pk)
+        try:
+            match step:
+                case "test":
+                    checked = connection_check(integration=integration, user=request.user)
+                    self.say("The connection works.") if checked["ok"] else self.say(
+                        "The test failed.", "error"
+                    )
+                    return self._go(pk, "test")
+                case "what":
+                    return self._what(request, integration)
+                case "review":
+                    return self._finish(request, integration)
+        except InvalidSettings as refused:
+            return self._page(integration, step, refused.errors, status=422)
+        except StaleSettings as refused:
+            self.say(refused.message, "error")
+            return self._page(refused.current, step, status=409)
+        except Refused as refused:
+            self.say(refused.message, "error")
+            return self._go(pk, step)
+        raise Http404("There is no such step.")
+
+    def _what(self, request: HttpRequest, integration: Integration) -> HttpResponse:
+        values, errors = read(WHAT, request.POST)
+        if not errors and not values["resource_types"]:
+            errors["resource_types"] = ["Choose at least one kind of record."]
+        if errors:
+            raise InvalidSettings(errors)
+        integration_update(integration=integration, user=request.user, **values)
+        for resource in resources_of(integration):
+            if (
+                resource.status_links
+                and not StatusMap.objects.filter(integration=integration, resource=resource.name).exists()
+            ):
+                try:
+                    status_map_refresh(integration=integration, resource=resource.name, user=request.user)
+                except (SyncError, InvalidSettings) as error:
+                    self.say(f"The statuses of {resource.label} could not be read: {error}", "warning")
+        return self._go(integration.pk, "review")
+
+    def _finish(self, request: HttpRequest, integration: Integration) -> HttpResponse:
+        match request.POST.get("start"):
+            case "dry-run":
+                job = job_request(integration=integration, kind=JobKind.PREVIEW, user=request.user)
+                return HttpResponseRedirect(reverse("hub:job", args=[job.pk]))
+            case "paused":
+                integration_enable(integration=integration, user=request.user)
+                integration_pause(integration=integration, user=request.user, reason="Started paused.")
+                self.say(f"{integration.name} is set up and paused.")
+            case _:
+                integration_enable(integration=integration, user=request.user)
+                self.say(f"{integration.name} is set up; the first sync is under way.")
+        return HttpResponseRedirect(reverse("hub:integration", args=[integration.pk]))
+
+    def _go(self, pk: UUID, step: str) -> HttpResponseRedirect:
+        return HttpResponseRedirect(reverse("hub:integration_setup", args=[pk, step]))
+
+    def _page(
+        self,
+        integration: Integration,
+        step: str,
+        errors: dict[str, list[str]] | None = None,
+        *,
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {
+            "integration": integration,
+            "system": system_name(integration.connector),
+            "title": f"Set up {integration.name}",
+            "steps": steps(step),
+            "step": step,
+            "check": integration.last_check,
+            "errors": errors or {},
+            "error_lines": [(name, text) for name, texts in (errors or {}).items() for text in texts],
+        } | PAGES[step](self, integration, errors)
+        return self.render(f"hub/new/{step}.html", context, status=status)
+
+
+def _test_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
+    return {}
+
+
+def _what_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
+    data = view.request.POST if errors is not None else None
+    return {"bound": with_kinds(bind(WHAT, integration, data=data, errors=errors), integration)}
+
+
+def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
+    tables = []
+    for resource in resources_of(integration):
+        current = current_map(integration=integration, resource=resource.name)
+        for table in status_tables(integration, resource, current):
+            tables.append({"resource": resource, **table})
+    once = view.request.session.get(SECRET_SESSION_KEY)
+    connector = registry.get(integration.connector)
+    return {
+        "resources": resources_of(integration),
+        "tables": tables,
+        "webhook_url": webhook_url(integration),
+        "secret_once": once["secret"] if once and once["id"] == str(integration.pk) else "",
+        "webhook_help": connector.webhook_help,
+        "has_webhooks": connector.webhooks_of(integration.options) is not None,
+    }
+
+
+PAGES = {"test": _test_page, "what": _what_page, "review": _review_page}
+__all__ = ["OPTION", "ChooseSystem", "Connect", "Setup"]

@@ -1,0 +1,195 @@
+"""The sync log: list with search and filters, and one row in full (UI 5)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from integrations.models import Integration, Operation, SyncLog, SyncMethod
+from integrations.models.jobs import LogStatus
+from workspace.access import Action
+from workspace.models import RECORD_TYPES, Tenant
+
+from .base import HubView, as_uuid, filter_words, keyset
+from .figures import BAD_LOGS
+
+FILTERS = {
+    "q": "Search", "status": "Outcome", "operation": "Action", "direction": "Direction", "method": "Trigger",
+    "integration": "Integration", "resource": "Type", "http": "HTTP", "record": "Record", "job": "Run",
+    "correlation": "Correlation id", "since": "Since", "until": "Until",
+}  # fmt: skip
+SINCE = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+SINCE_WORDS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+DIRECTIONS = {"in": "In", "out": "Out", "both": "Both"}
+HTTP_CLASSES = {"2": "2xx", "3": "3xx", "4": "4xx", "5": "5xx"}
+
+
+def log_rows(tenant: Tenant, params: Any, now: datetime) -> QuerySet[SyncLog]:
+    """The tenant's log under the filters of an address; what cannot be read is ignored."""
+    rows = SyncLog.objects.filter(tenant=tenant)
+    for name, column in (
+        ("operation", "operation"),
+        ("direction", "direction"),
+        ("method", "method"),
+        ("resource", "resource"),
+    ):
+        if value := params.get(name):
+            rows = rows.filter(**{column: value})
+    for name, column in (
+        ("integration", "integration_id"),
+        ("record", "record_id"),
+        ("job", "job_id"),
+        ("mapping", "mapping_id"),
+    ):
+        if value := params.get(name):
+            found = as_uuid(value)
+            rows = rows.filter(**{column: found}) if found else rows.none()
+    if value := params.get("correlation"):
+        rows = rows.filter(correlation_id=value)
+    if value := params.get("status"):
+        rows = rows.filter(status__in=BAD_LOGS) if value == "bad" else rows.filter(status=value)
+    if (value := params.get("http")) in HTTP_CLASSES:
+        rows = rows.filter(http_status__gte=int(value) * 100, http_status__lt=int(value) * 100 + 100)
+    rows = _within(rows, params, now)
+    return _searched(rows, params.get("q", "").strip())
+
+
+def _within(rows: QuerySet[SyncLog], params: Any, now: datetime) -> QuerySet[SyncLog]:
+    since = params.get("since", "")
+    if since in SINCE:
+        rows = rows.filter(created_at__gt=now - SINCE[since])
+    elif moment := _moment(since):
+        rows = rows.filter(created_at__gte=moment)
+    if moment := _moment(params.get("until", "")):
+        rows = rows.filter(created_at__lte=moment)
+    return rows
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return timezone.make_aware(found) if found is not None and timezone.is_naive(found) else found
+
+
+def _searched(rows: QuerySet[SyncLog], text: str) -> QuerySet[SyncLog]:
+    if not text:
+        return rows
+    exact = Q(external_id=text) | Q(correlation_id=text)
+    if found := as_uuid(text):
+        return rows.filter(exact | Q(record_id=found) | Q(job_id=found) | Q(mapping_id=found))
+    return rows.filter(exact | Q(message__icontains=text[:100]))
+
+
+class LogList(HubView):
+    title = "Sync log"
+    template_name = "hub/logs.html"
+    live_on = ("log.written",)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.render(context=log_context(self, request))
+
+
+def log_context(
+    view: HubView, request: HttpRequest, integration: Integration | None = None
+) -> dict[str, Any]:
+    """Rows, filters and choices of a log list, of all integrations or of one."""
+    rows = log_rows(view.tenant, request.GET, timezone.now())
+    if integration is not None:
+        rows = rows.filter(integration=integration)
+    page = keyset(rows.select_related("integration").defer("exchange", "error_trace"), request)
+    return {
+        "page": page,
+        "filters": filter_words(request, FILTERS),
+        "statuses": [("bad", "Failures"), *LogStatus.choices],
+        "operations": Operation.choices,
+        "directions": DIRECTIONS.items(),
+        "methods": SyncMethod.choices,
+        "http_classes": HTTP_CLASSES.items(),
+        "since_choices": SINCE_WORDS.items(),
+        "integrations": None
+        if integration
+        else Integration.objects.for_tenant(view.tenant).only("id", "name"),
+        "one_integration": integration,
+    }
+
+
+class LogDetail(HubView):
+    title = "Log entry"
+    template_name = "hub/log.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = self.one(SyncLog.objects.select_related("integration", "job", "mapping"), pk=pk)
+        around = SyncLog.objects.filter(tenant=self.tenant, integration_id=row.integration_id)
+        context = {
+            "row": row,
+            "title": f"Log entry {row.pk}",
+            "changes": field_changes(row.field_changes),
+            "newer": around.filter(pk__gt=row.pk).order_by("pk").values_list("pk", flat=True).first(),
+            "older": around.filter(pk__lt=row.pk).order_by("-pk").values_list("pk", flat=True).first(),
+            "may_read_payloads": self.may(Action.READ_PAYLOADS),
+            "exchange": row.exchange if self.may(Action.READ_PAYLOADS) else None,
+            "trace": row.error_trace if self.may(Action.READ_PAYLOADS) else "",
+            "shape": shape(row.exchange),
+            "related": related(row),
+            "record_link": record_link(row.record_type, row.record_id),
+        }
+        return self.render(context=context)
+
+
+def field_changes(changes: Any) -> list[dict[str, Any]]:
+    """Rows (side, field, before, after) of a log row's changes; tolerant of what older versions wrote."""
+    found = []
+    for side, fields in (changes or {}).items():
+        if not isinstance(fields, dict):
+            continue
+        for field, change in fields.items():
+            is_pair = isinstance(change, dict) and "to" in change
+            before = change.get("from") if is_pair else None
+            found.append(
+                {"side": side, "field": field, "before": before, "after": change["to"] if is_pair else change}
+            )
+    return found
+
+
+def shape(exchange: Any) -> list[str]:
+    """What others than auditors and managers learn of a payload: parts and sizes, no content."""
+    if not isinstance(exchange, dict):
+        return []
+    return [f"{name}: {len(str(part))} characters" for name, part in exchange.items() if part]
+
+
+def related(row: SyncLog) -> list[tuple[str, str]]:
+    """ "All for this …" links, as (label, query)."""
+    found = []
+    if row.record_id:
+        found.append(("All for this record", f"record={row.record_id}"))
+    if row.job_id:
+        found.append(("All of this run", f"job={row.job_id}"))
+    if row.correlation_id:
+        found.append(("Same correlation id", f"correlation={row.correlation_id}"))
+    return found
+
+
+def record_link(record_type: str, record_id: UUID | None) -> str:
+    """A record's page in the admin; "" if it has none."""
+    if record_id is None or record_type not in RECORD_TYPES:
+        return ""
+    name = RECORD_TYPES[record_type]._meta.model_name
+    try:
+        return reverse(f"admin:workspace_{name}_change", args=[record_id])
+    except NoReverseMatch:
+        return ""

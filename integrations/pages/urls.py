@@ -1,0 +1,44 @@
+"""Included under ``admin/hub/`` by config."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .actions import IntegrationDo, SyncAll
+from .create import ChooseSystem, Connect, Setup
+from .dashboard import Dashboard
+from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
+from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList
+from .logs import LogDetail, LogList
+from .mappings import MappingDetail, MappingDo, MappingList
+from .maps import FieldMapEdit, StatusMapSave
+
+app_name = "hub"
+urlpatterns = [
+    path("", Dashboard.as_view(), name="dashboard"),
+    path("integrations/", Dashboard.as_view(), name="integrations"),
+    path("integrations/sync-all", SyncAll.as_view(), name="sync_all"),
+    path("integrations/new/", ChooseSystem.as_view(), name="integration_new"),
+    path("integrations/new/<slug:slug>/", Connect.as_view(), name="integration_connect"),
+    path("integrations/<uuid:pk>/", IntegrationPage.as_view(), name="integration"),
+    path("integrations/<uuid:pk>/delete", IntegrationDelete.as_view(), name="integration_delete"),
+    path("integrations/<uuid:pk>/do/<slug:action>", IntegrationDo.as_view(), name="integration_do"),
+    path("integrations/<uuid:pk>/setup/<slug:step>/", Setup.as_view(), name="integration_setup"),
+    path("integrations/<uuid:pk>/settings/<slug:group>", SettingsSave.as_view(), name="settings_save"),
+    path("integrations/<uuid:pk>/field-maps/<str:resource>/", FieldMapEdit.as_view(), name="field_map"),
+    path(
+        "integrations/<uuid:pk>/status-maps/<str:resource>", StatusMapSave.as_view(), name="status_map_save"
+    ),
+    path("integrations/<uuid:pk>/<slug:tab>/", IntegrationPage.as_view(), name="integration_tab"),
+    path("deliveries/<int:pk>/replay", DeliveryReplay.as_view(), name="delivery_replay"),
+    path("logs/", LogList.as_view(), name="logs"),
+    path("logs/<int:pk>/", LogDetail.as_view(), name="log"),
+    path("jobs/", JobList.as_view(), name="jobs"),
+    path("jobs/<uuid:pk>/", JobDetail.as_view(), name="job"),
+    path("jobs/<uuid:pk>/do/<slug:action>", JobDo.as_view(), name="job_do"),
+    path("dead-letters/", DeadLetters.as_view(), name="dead_letters"),
+    path("dead-letters/requeue", DeadLettersRequeue.as_view(), name="dead_letters_requeue"),
+    path("mappings/", MappingList.as_view(), name="mappings"),
+    path("mappings/<uuid:pk>/", MappingDetail.as_view(), name="mapping"),
+    path("mappings/<uuid:pk>/do/<slug:action>", MappingDo.as_view(), name="mapping_do"),
+]
