@@ -120,6 +120,15 @@ class WaitlistStage(models.TextChoices):
     COMPLETED = "completed", "Completed"
 
 
+def column_order(model: str) -> models.Index:
+    """A board's column in order; keyset paging on (rank, id)."""
+    return models.Index(
+        fields=["tenant", "stage", "rank", "id"],
+        name=f"{model}_column",
+        condition=models.Q(deleted_at__isnull=True),
+    )
+
+
 def refers_to(to: str) -> models.ForeignKey:  # type: ignore[type-arg]
     """A reference to another record; kept when the target is soft-deleted."""
     return models.ForeignKey(to, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -154,8 +163,11 @@ class Customer(Record):
     website = models.CharField(max_length=500, blank=True, default="")
     address = models.TextField(blank=True, default="")
     stage = models.CharField(max_length=20, choices=CustomerStage.choices, default=CustomerStage.ONBOARDING)
-    rank = models.CharField(max_length=60, blank=True, default="")
+    rank = models.CharField(max_length=255, blank=True, default="")
     owner = refers_to("workspace.Member")
+
+    class Meta(Record.Meta):
+        indexes = [*Record.Meta.indexes, column_order("customer")]
 
 
 class Committee(Record):
@@ -224,7 +236,7 @@ class Task(Record):
     title = models.CharField(max_length=500)
     description = models.TextField(blank=True, default="")
     stage = models.CharField(max_length=20, choices=TaskStage.choices, default=TaskStage.BACKLOG)
-    rank = models.CharField(max_length=60, blank=True, default="")
+    rank = models.CharField(max_length=255, blank=True, default="")
     priority = models.CharField(max_length=10, choices=Priority.choices, default=Priority.NONE)
     assignees = SetField(of="member", help_text="Ids of members")
     reporter = refers_to("workspace.Member")
@@ -238,6 +250,9 @@ class Task(Record):
     parent = refers_to("workspace.Task")
     committee = refers_to("workspace.Committee")
     url = models.CharField(max_length=1000, blank=True, default="")
+
+    class Meta(Record.Meta):
+        indexes = [*Record.Meta.indexes, column_order("task")]
 
 
 class ParticipationLog(Record):
@@ -283,13 +298,14 @@ class WaitlistEntry(Record):
     description = models.TextField(blank=True, default="")
     card_type = models.CharField(max_length=100, blank=True, default="")
     stage = models.CharField(max_length=20, choices=WaitlistStage.choices, default=WaitlistStage.PENDING)
-    rank = models.CharField(max_length=60, blank=True, default="")
+    rank = models.CharField(max_length=255, blank=True, default="")
     priority = models.CharField(max_length=10, choices=Priority.choices, default=Priority.NONE)
     assigned_to = refers_to("workspace.Member")
     tags = SetField()
 
     class Meta(Record.Meta):
         verbose_name_plural = "waitlist entries"
+        indexes = [*Record.Meta.indexes, column_order("waitlistentry")]
 
 
 class Lead(Record):
@@ -302,10 +318,13 @@ class Lead(Record):
     phone = models.CharField(max_length=60, blank=True, default="")
     source = models.CharField(max_length=100, blank=True, default="")
     stage = models.CharField(max_length=20, choices=LeadStage.choices, default=LeadStage.NEW)
-    rank = models.CharField(max_length=60, blank=True, default="")
+    rank = models.CharField(max_length=255, blank=True, default="")
     owner = refers_to("workspace.Member")
     value = models.DecimalField(max_digits=18, decimal_places=2, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True, default="")
+
+    class Meta(Record.Meta):
+        indexes = [*Record.Meta.indexes, column_order("lead")]
 
 
 class Opportunity(Record):
@@ -320,13 +339,14 @@ class Opportunity(Record):
     stage = models.CharField(
         max_length=20, choices=OpportunityStage.choices, default=OpportunityStage.DISCOVERY
     )
-    rank = models.CharField(max_length=60, blank=True, default="")
+    rank = models.CharField(max_length=255, blank=True, default="")
     owner = refers_to("workspace.Member")
     close_on = models.DateField(null=True, blank=True)
     description = models.TextField(blank=True, default="")
 
     class Meta(Record.Meta):
         verbose_name_plural = "opportunities"
+        indexes = [*Record.Meta.indexes, column_order("opportunity")]
 
 
 class Comment(Record):

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
+from workspace.hooks import Placement
 from workspace.kinds import record_spec
 from workspace.models import Change, ChangeKind, Record, TaskStage, Tenant
 from workspace.wakeups import wake
@@ -25,7 +26,7 @@ from .types import (
     WriteResult,
     WriteStatus,
 )
-from .writing import announce_one, log_one, records_write
+from .writing import announce_one, log_one, records_write, stage_hooks_begin, stage_hooks_end
 
 
 def record_create(
@@ -211,10 +212,19 @@ def _bury(
             raise stale(tenant, record_type, record_id)
         kind = ChangeKind.RESTORE if deleted_at is None else ChangeKind.DELETE
         log_one(record_type, record_id, revision, kind, {}, tenant, origin, now, drained)
+        if placed := stage_hooks_begin(record_spec(record_type), [], tenant, origin, now):
+            stage_hooks_end(placed, [_came_or_went(state, revision, deleted_at is not None)])
         announce_one(record_type, record_id, revision, ["deleted_at"], tenant)
         if not drained:
             wake("sync.drain_changes")
     return _get(tenant, record_type, record_id)
+
+
+def _came_or_went(state: RecordState, revision: int, went: bool) -> Placement:
+    stage, rank = state.values.get("stage") or "", state.values.get("rank") or ""
+    if went:
+        return Placement(state.id, revision, stage, "", rank, "")
+    return Placement(state.id, revision, "", stage, "", rank)
 
 
 def _state(tenant: Tenant, record_type: str, record_id: UUID) -> RecordState:

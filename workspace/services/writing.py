@@ -13,7 +13,7 @@ from django.db import connections, router
 from live.feed import publish, sync_room
 from reconcile.kinds import Kind
 from workspace.bulk import insert_rows, update_rows
-from workspace.hooks import stage_change_hooks
+from workspace.hooks import Placed, Placement, stage_change_hooks, stage_hooks
 from workspace.kinds import FieldSpec, RecordSpec, record_spec
 from workspace.models import Change, ChangeKind, OriginKind, Record, Tenant
 from workspace.wakeups import wake
@@ -54,12 +54,14 @@ def records_write(
     ready = [made for made in drafts if not made.errors and not made.stale]
     created = [made for made in ready if made.state is None]
     changed = [made for made in ready if made.state is not None and made.changed]
+    placed = stage_hooks_begin(spec, created + changed, tenant, origin, now)
     _insert(spec, created, tenant, origin, now)
     _update(spec, changed, tenant, origin, now)
     _store_metadata(spec, [made for made in ready if made.state is not None and not made.changed], tenant)
     written = created + [made for made in changed if not made.stale]
     if written:
         _log(spec, written, tenant, origin, now, drained)
+        stage_hooks_end(placed, [_placement(spec, made) for made in written] if placed else [])
         _announce(spec, written, tenant)
         if not drained:
             wake("sync.drain_changes")
@@ -247,6 +249,34 @@ def log_one(
 
 def _moved(spec: RecordSpec, made: Draft) -> bool:
     return "stage" in made.changed or (made.state is None and spec.stage_field() is not None)
+
+
+def stage_hooks_begin(
+    spec: RecordSpec, drafts: Sequence[Draft], tenant: Tenant, origin: Origin, now: datetime
+) -> list[Placed]:
+    """Before rows are written: who wants to know, and with which ranks."""
+    if not stage_hooks or spec.stage_field() is None:
+        return []
+    moving = [made for made in drafts if made.state is None or made.changed.keys() & {"stage", "rank"}]
+    if drafts and not moving:
+        return []
+    found = [hook(tenant, spec, moving, origin, now) for hook in stage_hooks]
+    return [placed for placed in found if placed is not None]
+
+
+def stage_hooks_end(placed: Sequence[Placed], placements: Sequence[Placement]) -> None:
+    """After rows are written, within the transaction."""
+    moved = [one for one in placements if (one.old_stage, one.old_rank) != (one.new_stage, one.new_rank)]
+    for tell in placed if moved else ():
+        tell(moved)
+
+
+def _placement(spec: RecordSpec, made: Draft) -> Placement:
+    stage = spec.fields["stage"]
+    return Placement(
+        made.record_id, _revision(made), made.old("stage") or "", made.now("stage") or stage.default,
+        made.old("rank") or "", made.now("rank") or "",
+    )  # fmt: skip
 
 
 def _instance(spec: RecordSpec, made: Draft, tenant: Tenant, now: datetime) -> Record:
