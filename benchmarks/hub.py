@@ -26,7 +26,9 @@ def free_port() -> int:
 
 def cluster_url(name: str = "postgres") -> str:
     """An address in the cluster that both sides of every comparison share."""
-    url = os.environ.get("TEST_DATABASE_URL") or sys.exit("bin/bench starts PostgreSQL and sets TEST_DATABASE_URL.")
+    url = os.environ.get("TEST_DATABASE_URL") or sys.exit(
+        "bin/bench starts PostgreSQL and sets TEST_DATABASE_URL."
+    )
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
@@ -137,9 +139,15 @@ def configuration(url: str) -> dict[str, Any]:
 
 
 def set_up_django() -> None:
+    """As a worker that has run before: Django ready, tasks and their libraries loaded."""
     import django
 
     django.setup()
+    import integrations.services.clients  # noqa: F401
+    import sync.tasks  # noqa: F401
+    from config.celery import app
+
+    app.loader.import_default_modules()
 
 
 def make_integration(url: str) -> Any:

@@ -31,7 +31,7 @@ KEPT_PAGES = 220  # about 110 MB; a larger data set is rendered anew for each re
 BASELINE = datetime(2025, 1, 1, tzinfo=UTC)
 STATES = ("open", "doing", "review", "closed")
 PRIORITIES = ("none", "P4", "P3", "P2", "P1")
-WORDS = "the quick brown fox jumps over a lazy dog while seven wizards box very quietly near the old harbour wall "
+WORDS = "the quick brown fox jumps over a lazy dog while seven wizards box very quietly near the old harbour wall, "
 
 Row = dict[str, Any]
 
@@ -57,7 +57,7 @@ def task(number: int) -> Row:
         "id": number,
         "key": f"BENCH-{number}",
         "title": f"Task {number}: {WORDS[number % 40 : number % 40 + 44].strip()}",
-        "body": f"What to do about **{number}**.\n\n- {WORDS * 3}\n- {WORDS}\n\nSee [the page](https://example.com/{number}).",
+        "body": f"What to do about **{number}**.\n\n- {WORDS * 3}and\n- {WORDS}or\n\nSee [the page](https://example.com/{number}).",
         "state": STATES[number % 4],
         "rank": f"{number:010d}",
         "priority": PRIORITIES[number % 5],

@@ -48,8 +48,6 @@ MAX_JSON_DEPTH = 64
 _MAX_INTEGER = 2**63
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _PLAIN_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,30}(\.[0-9]{0,20}[1-9])?")
-_TRAILING = re.compile(r"[^\S\n]+(?=\n|\Z)")
-_LOOSE_ENDS = (" \n", "\t\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 
 
 def canonical(kind: Kind, value: Any) -> JSON:
@@ -113,17 +111,9 @@ def _text(value: Any) -> JSON:
 
 def _rich_text(value: Any) -> JSON:
     text = _text(value)
-    if text is None or (text.isascii() and text[-1] > " " and not _has_loose_ends(text)):
-        return text
-    return _TRAILING.sub("", text).rstrip("\n") or None
-
-
-def _has_loose_ends(text: str) -> bool:
-    """Whether a line of an ASCII text might end in blanks; substring searches beat a pattern by far."""
-    for mark in _LOOSE_ENDS:  # noqa: SIM110 (any() costs a generator per value)
-        if mark in text:
-            return True
-    return False
+    if text is None:
+        return None
+    return "\n".join([line.rstrip() for line in text.split("\n")]).rstrip("\n") or None
 
 
 def decimal_of(value: Any) -> Decimal:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -262,9 +262,16 @@ def _uuid_text(value: Any) -> str | None:
         return None
     if isinstance(value, UUID):
         return str(value)
+    if not isinstance(value, str):
+        raise ValueProblem(f"{kinds.shown(value)} is not the id of a record")
+    return _uuid_of_text(value)
+
+
+@lru_cache(maxsize=4096)  # thousands of records point to the same few
+def _uuid_of_text(value: str) -> str:
     try:
         return str(UUID(value))
-    except (ValueError, AttributeError, TypeError) as exc:
+    except ValueError as exc:
         raise ValueProblem(f"{kinds.shown(value)} is not the id of a record") from exc
 
 
@@ -315,6 +322,8 @@ def _sound(field: Any, kind: Kind) -> Callable[[Any], bool]:
     if kind in (Kind.TEXT, Kind.RICH_TEXT) and not _own_validators(field):
         limit = field.max_length or 10**9
         return _sound_text(limit, ("\r", "\0") if kind is Kind.TEXT else _SUSPECT_IN_RICH_TEXT)
+    if kind is Kind.SET and not _target(field):
+        return kinds.is_tidy_set
     return lambda value: False
 
 

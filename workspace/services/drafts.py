@@ -112,7 +112,8 @@ def check_references(spec: RecordSpec, drafts: Sequence[Draft], tenant: Tenant) 
     wanted: dict[str, set[str]] = defaultdict(set)
     for made in drafts:
         for field in fields:
-            wanted[field.target or ""].update(_new_targets(made, field))
+            if field.name in made.changed:
+                wanted[field.target or ""].update(_new_targets(made, field))
         if spec.record_type == "comment":
             _want_commented(made, wanted)
     if not any(wanted.values()):
@@ -122,6 +123,8 @@ def check_references(spec: RecordSpec, drafts: Sequence[Draft], tenant: Tenant) 
         alive[spec.record_type] |= {str(made.record_id) for made in drafts if made.state is None}
     for made in drafts:
         for field in fields:
+            if field.name not in made.changed:
+                continue
             missing = [
                 one for one in _new_targets(made, field) if one not in alive.get(field.target or "", set())
             ]
