@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Case, F, Q, Value, When
 
 from integrations.models import Mapping
 from workspace.ids import new_id
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=settings.LOCKSTEP_LEASE_SECONDS)
 
 
 class LeaseLost(Exception):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -29,7 +30,7 @@ from workspace.ids import new_id
 from workspace.services import record_create, record_values
 
 #: a create may still arrive at the vendor this long after we lost sight of it
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = float(settings.LOCKSTEP_SETTLE_SECONDS)
 UNSETTLED = [IntentState.OPEN, IntentState.IN_DOUBT]
 
 

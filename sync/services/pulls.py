@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from connectors.base.errors import ContractBroken, RecordGone
@@ -269,4 +270,4 @@ class _Ahead:
 
 
 #: how often a job shows that it is alive
-HEARTBEAT = timedelta(seconds=120)
+HEARTBEAT = timedelta(seconds=settings.LOCKSTEP_LEASE_SECONDS)
