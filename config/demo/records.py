@@ -27,8 +27,8 @@ class ProjectFacts(NamedTuple):
 
 PROJECTS = {
     "webshop": ProjectFacts("Webshop", "WEB", "The shop on the web; its developers work in GitHub."),
-    "showroom": ProjectFacts(
-        "Showroom Bristol", "SHOW", "Fitting out the new showroom; planned on a Trello board."
+    "relaunch": ProjectFacts(
+        "Website relaunch", "SITE", "A new face for the website; planned on a Trello board."
     ),
     "service-desk": ProjectFacts("Service desk", "DESK", "What customers and colleagues ask for."),
     "workshop": ProjectFacts("Workshop", "SHOP", "Kept here only; no other system knows of it."),
@@ -259,9 +259,9 @@ _TASKS = (
     ("Show the wood's origin on the product page", "webshop", "todo", "high", None),
     ("Photos of the new dining chairs", "webshop", "in_progress", "medium", None),
     ("Explain delivery to the islands at checkout", "webshop", "backlog", "low", None),
-    ("Curtains for the display windows", "showroom", "todo", "medium", 10),
-    ("Measure the goods lift", "showroom", "in_progress", "high", 3),
-    ("Second till by the entrance", "showroom", "backlog", "low", 30),
+    ("Choose a photo of the workshop for the start page", "relaunch", "todo", "medium", 10),
+    ("Write the page about repairs", "relaunch", "in_progress", "high", 3),
+    ("Ask three customers for a quotation", "relaunch", "backlog", "low", 30),
     ("Customer asks for an invoice in Welsh", "service-desk", "todo", "low", 5),
     ("Replace the label printer's ribbon", "service-desk", "in_progress", "medium", 1),
 )  # fmt: skip

@@ -60,6 +60,13 @@ BOTH_WAYS: dict[str, Any] = {
 }
 
 
+TRELLO = {
+    "api_key": "0f5b8c1dtrellodemokey0000000000000",
+    "token": "ATTA5demotrellotoken000000000000000000000000",
+    "app_secret": "demo-trello-application-secret",
+}
+
+
 def desk_config(root: str) -> dict[str, Any]:
     """The documented example, pointed at this sandbox."""
     return {"config": {**json.loads(DESK_EXAMPLE.read_text()), "base_url": f"{root}/api"}}
@@ -79,6 +86,22 @@ SET_UPS = (
             "conflict_strategy": ConflictStrategy.MANUAL_REVIEW,
             "delete_policy": DeletePolicy.ASK,
         },
+        tables=("card",),
+    ),
+    SetUp(
+        name="Website relaunch",
+        connector="trello",
+        stand_in="trello",
+        path="/1",
+        secrets=TRELLO,
+        options=lambda root: {"board_id": "5abbe4b7ddc1b351ef961414"},
+        values={
+            **BOTH_WAYS,
+            "conflict_strategy": ConflictStrategy.LATEST_WINS,
+            "delete_policy": DeletePolicy.ARCHIVE,
+        },
+        project="relaunch",
+        owned=("card", "label"),
         tables=("card",),
     ),
     SetUp(
@@ -123,6 +146,16 @@ SET_UPS = (
         tables=("card",),
         as_type={"card": "task"},
         pause="Until the board has been tidied up.",
+    ),
+    SetUp(
+        name="Newsletter board",
+        connector="trello",
+        stand_in="trello",
+        path="/1",
+        secrets={**TRELLO, "token": "ATTA5revokedtrellotoken000000000000000000000"},
+        options=lambda root: {"board_id": "5abbe4b7ddc1b351ef961499"},
+        values={**BOTH_WAYS, "create_missing_externally": False},
+        works=False,
     ),
 )
 
