@@ -277,6 +277,11 @@ def words(text: str) -> str:
     return unescape(re.sub(r"<[^>]+>", "", broken)).strip()
 
 
+def plural(count: int) -> str:
+    """The badge of a card with comments."""
+    return f"{count} comment" if count == 1 else f"{count} comments"
+
+
 def _initials(name: str) -> str:
     return "".join(part[0] for part in name.split()[:2]).upper()
 
@@ -353,7 +358,7 @@ def _values(fields: Sequence[SheetField], form: Any) -> dict[str, Any]:
 _STYLE = """
 *{box-sizing:border-box}body{margin:0;font:14px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--page);min-height:100vh}
 header{background:var(--header);color:#fff;display:flex;gap:1.2rem;align-items:center;padding:.6rem 1rem}header a{color:#fff}header small{margin-left:auto}
-.bar{display:flex;gap:.8rem;align-items:center;flex-wrap:wrap;padding:.6rem 1rem}.bar h1{font-size:1.2rem;margin:0}.actor{margin-left:auto;font-size:13px}
+.bar{display:flex;gap:.8rem;align-items:center;flex-wrap:wrap;padding:.6rem 1rem}.bar h1{font-size:1.2rem;margin:0}nav{display:flex;gap:.8rem}.bar nav a{color:inherit}.actor{margin-left:auto;font-size:13px}
 .actor select{width:auto}main.board{display:flex;gap:.8rem;align-items:flex-start;overflow-x:auto;padding:.2rem 1rem 1.5rem}
 .column{background:var(--column);border-radius:10px;min-width:17rem;width:17rem;padding:.6rem;flex:none}.column.quiet{opacity:.82}
 .column h2{font-size:.9rem;margin:.2rem .3rem .6rem;display:flex;justify-content:space-between}.count{font-weight:400;opacity:.7}.count.over{color:#c9372c;opacity:1;font-weight:700}

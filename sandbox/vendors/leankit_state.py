@@ -8,7 +8,7 @@ from datetime import date
 from html import escape
 from typing import Any
 
-from sandbox.kanban import BoardView, Column, Face, Kanban, Look, Remark
+from sandbox.kanban import BoardView, Column, Face, Kanban, Look, Remark, plural
 from sandbox.store import Document
 from sandbox.vendor import SheetField
 from sandbox.web import Refusal
@@ -392,7 +392,7 @@ class LeanKitState(Kanban):
             title=card["title"],
             number=card["customId"] or "",
             labels=[(type_.get("name", "?"), type_.get("colorHex", "#fff"))],
-            badges=[*(f"#{tag}" for tag in card["tags"]), *due, *([f"💬 {count}"] if count else [])],
+            badges=[*(f"#{tag}" for tag in card["tags"]), *due, *([plural(count)] if count else [])],
             people=[self.person(id)["fullName"] for id in card["assignedUserIds"]],
             stripe=_STRIPES[card["priority"]],
             warning=f"Blocked: {card['blockReason']}" if card["isBlocked"] else "",
@@ -521,6 +521,9 @@ class LeanKitState(Kanban):
         lanes = [*self.leaf_lanes(seed.BOARD), *self.leaf_lanes(seed.OTHER_BOARD)]
         for lane in lanes:
             if text in (lane["id"], lane["name"], self.lane_title(lane)):
+                return str(lane["id"])
+        for lane in lanes:  # a lane with lanes inside: its first
+            if text in self.lane_title(lane).split(":"):
                 return str(lane["id"])
         raise invalid("Lane not found", "laneId")
 

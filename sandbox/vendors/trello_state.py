@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.kanban import BoardView, Column, Face, Kanban, Look, Remark
+from sandbox.kanban import BoardView, Column, Face, Kanban, Look, Remark, plural
 from sandbox.store import Document
 from sandbox.vendor import SheetField
 from sandbox.web import Refusal
@@ -319,12 +319,12 @@ class TrelloState(Kanban):
     def _face(self, card: Mapping[str, Any]) -> Face:
         labels = [one for id in card["idLabels"] if (one := self.world.get("label", id))]
         count = len(self.comments_on(card["id"]))
-        due = [f"{'✓' if card['dueComplete'] else '🕑'} {card['due'][:10]}"] if card["due"] else []
+        due = [f"{'✓' if card['dueComplete'] else 'due'} {card['due'][:10]}"] if card["due"] else []
         return Face(
             id=card["id"],
             title=card["name"] + (" (template)" if card["isTemplate"] else ""),
             labels=[(one["name"], _SHADES.get(one["color"] or "", "#dcdfe4")) for one in labels],
-            badges=[*due, *(["≡"] if card["desc"] else []), *([f"💬 {count}"] if count else [])],
+            badges=[*due, *(["≡"] if card["desc"] else []), *([plural(count)] if count else [])],
             people=[self.shown_member(id)["fullName"] for id in card["idMembers"]],
         )
 
