@@ -90,7 +90,6 @@ class Trello(TrelloState):
                 "closed": False,
                 "pos": 16384 * (place + 1),
                 "idBoard": id,
-                "softLimit": None,
                 "subscribed": False,
             }
             self.world.put("list", list_id, row)

@@ -254,7 +254,7 @@ class TrelloState(Kanban):
         initials = "".join(part[0] for part in member["fullName"].split()[:2])
         return {
             "id": id, "fullName": member["fullName"], "username": member["username"], "initials": initials,
-            "avatarHash": None, "avatarUrl": None, "activityBlocked": False,
+            "avatarHash": hashlib.md5(id.encode(), usedforsecurity=False).hexdigest(), "avatarUrl": f"https://trello-members.s3.amazonaws.com/{id}", "activityBlocked": False,
         }  # fmt: skip
 
     def shown_action(self, action: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,7 +279,7 @@ class TrelloState(Kanban):
         shown = {name: value for name, value in card.items() if name not in ("fields", "attachments")}
         shown |= {
             "labels": labels, "idLabels": [one["id"] for one in labels], "shortUrl": url, "url": f"{url}/{card['idShort']}-card",
-            "idChecklists": [], "idMembersVoted": [], "dueReminder": None, "subscribed": False, "idAttachmentCover": None,
+            "idChecklists": [], "idMembersVoted": [], "dueReminder": None, "subscribed": False,
             "manualCoverAttachment": False,
             "badges": {
                 "comments": comments, "checkItems": 0, "checkItemsChecked": 0, "attachments": len(card["attachments"]),
