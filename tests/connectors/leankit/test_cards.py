@@ -171,3 +171,15 @@ def test_stages_are_suggested_by_name_synonym_and_lane_class() -> None:
         "4": "completed",
         "5": "completed",
     }
+
+
+@pytest.mark.parametrize("record_type", ["waitlist_entry", "task"])
+def test_the_default_links_make_a_sound_field_map(record_type: str) -> None:
+    from connectors import registry
+    from reconcile.fieldmap import compile_field_map, parse_field_map
+    from sync.context import link_as_dict
+    from workspace.kinds import record_kinds
+
+    links = [link_as_dict(spec) for spec in registry.get("leankit").resource("card").links_for(record_type)]
+    compiled = compile_field_map(parse_field_map(links, record_kinds=record_kinds(record_type)))
+    assert set(compiled.keys) == {link["key"] for link in links}
