@@ -175,12 +175,15 @@ class Pair:
 
     def fighting(self, plan: Plan, now: datetime) -> dict[str, Held]:
         """Fields whose values keep alternating: quarantined, with who fights whom (ENGINE.md F2)."""
+        recent = (now - HISTORY_WINDOW).isoformat()
         fights = {}
         for side, values in (("local", plan.to_local), ("external", plan.to_external)):
             for key, value in values.items():
-                recent = (now - HISTORY_WINDOW).isoformat()
-                written = [e[2] for e in self.history.get(key, []) if e[1] == side and e[0] > recent]
-                if oscillates([*written, digest({"v": value})]):
+                next_one = [now.isoformat(), side, digest({"v": value})]
+                taken_on = [*(e for e in self.history.get(key, []) if e[0] > recent), next_one]
+                on_one_side = [e[2] for e in taken_on if e[1] == side]
+                in_turns = [f"{e[1]} {e[2]}" for e in taken_on]  # one value there, another comes back, for ever
+                if oscillates(on_one_side) or oscillates(in_turns):
                     fights[key] = Held(
                         HeldReason.OSCILLATING,
                         f"This field keeps changing back and forth: Lockstep and {self.rc.connector.name} (or an "
