@@ -16,7 +16,7 @@ from uuid import UUID
 from conflicts.models import ConflictResolution
 from integrations.models import IntentState, Mapping, MappingState, WriteIntent
 from tests.simulation.vendor import Card, SimVendor
-from workspace.models import Task
+from workspace.models import Change, OriginKind, Task
 
 FOLLOWED = {"title": "name", "description": "notes"}
 Side = tuple[str, str]
@@ -90,6 +90,18 @@ class Oracle:
             next_attempt_at=None,
         )
 
+    def _check_nothing_changed_back(self, tenant_id: UUID) -> None:
+        """I8: sync never writes here what a person had replaced here; each value is unique, so it can't be news."""
+        replaced: dict[tuple[UUID, str], set[str]] = {}
+        for change in Change.objects.filter(tenant_id=tenant_id).order_by("id"):
+            for name in FOLLOWED.keys() & change.changes.keys():
+                step = change.changes[name]
+                gone = replaced.setdefault((change.record_id, name), set())
+                if change.origin == OriginKind.USER and step["from"]:
+                    gone.add(step["from"])
+                elif change.origin == OriginKind.SYNC and step["to"] in gone:
+                    raise Violation(f"I8 {name} of {change.record_id} was changed back to {step['to']!r}")
+
     def _check_one_record_each(self) -> None:
         """I5, I6: an external record is never brought in a second time."""
         homes: dict[Side, set[str]] = {}
@@ -120,6 +132,7 @@ class Oracle:
         mappings = list(Mapping.objects.filter(tenant_id=tenant_id).select_related("integration"))
         tasks = {task.id: task for task in Task.objects.filter(tenant_id=tenant_id)}
         self._check_one_record_each()
+        self._check_nothing_changed_back(tenant_id)
         self._check_links(mappings, tasks, vendors)
         self._check_agreement(mappings, tasks, vendors)
         self._check_losses(mappings, tasks, vendors)

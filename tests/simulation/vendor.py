@@ -87,6 +87,7 @@ class SimVendor:
     writes: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     is_readable: bool = True
     counter: int = 0
+    meanwhile: Callable[[], None] | None = None  # what happens elsewhere while a listing is on its way
     needless: list[str] = field(default_factory=list)  # writes of what the record held already (I11)
 
     def stamp(self) -> datetime:
@@ -194,12 +195,16 @@ class SimClient:
         start = int(token or 0)
         page = cards[start : start + self.profile.page_size]
         end = start + self.profile.page_size
-        return Page(
+        answer = Page(
             records=[self._record(card) for card in page],
             next_token=end if end < len(cards) else None,
             server_time=self.vendor.now(),
             deleted_ids=gone if start == 0 else [],
         )
+        meanwhile, self.vendor.meanwhile = self.vendor.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return answer
 
     def _find(self, external_id: str) -> Card:
         card = self.vendor.cards.get(external_id)
