@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.base.types import ExternalRecord
 from integrations.models import MappingState
 from reconcile.digest import digest
-from reconcile.kinds import canonical
+from reconcile.kinds import is_blank
 from reconcile.loops import oscillates
 from reconcile.model import (
     JSON,
@@ -31,6 +31,19 @@ from workspace.services import RecordState
 BLOCKING = {HeldReason.UNMAPPED, HeldReason.UNREADABLE, HeldReason.REFUSED, HeldReason.OSCILLATING}
 HISTORY_KEPT = 12
 HISTORY_WINDOW = timedelta(hours=1)
+_EQUAL, _WRITTEN = Provenance.EQUAL.value, Provenance.WRITTEN.value
+
+
+class Seen(NamedTuple):
+    """What an external record says, by link key, and the digest of that."""
+
+    snapshot: Snapshot
+    fingerprint: str
+
+    @staticmethod
+    def of(rc: ResourceContext, record: ExternalRecord) -> Seen:
+        snapshot = rc.field_map.read_external(record.data)
+        return Seen(snapshot, digest(snapshot))
 
 
 @dataclass
@@ -47,11 +60,15 @@ class Pair:
     history: dict[str, list[list[str]]] = field(default_factory=dict)
     open_conflicts: Mapping[str, tuple[JSON, JSON]] = field(default_factory=dict)
     decided: Mapping[str, Decided] = field(default_factory=dict)
+    seen: Seen | None = None  # the external record, where it has been read already
 
     def __post_init__(self) -> None:
         fm = self.rc.field_map
         self.local_snapshot: Snapshot = fm.read_local(self.local.values) if self.local else {}
-        self.external_snapshot: Snapshot = fm.read_external(self.external.data) if self.external else {}
+        if self.seen is not None:
+            self.external_snapshot: Snapshot = self.seen.snapshot
+        else:
+            self.external_snapshot = fm.read_external(self.external.data) if self.external else {}
 
     @property
     def bases(self) -> Bases | None:
@@ -61,7 +78,7 @@ class Pair:
 
     @property
     def fingerprint(self) -> str:
-        return digest(self.external_snapshot)
+        return self.seen.fingerprint if self.seen is not None else digest(self.external_snapshot)
 
     def local_changed(self) -> bool:
         return any(self.local_snapshot.get(k) != v for k, v in (self.base_local or {}).items())
@@ -143,14 +160,21 @@ class Pair:
         ``kept`` is what the record really holds; what stayed empty on both sides agrees too.
         """
         self._start_bases()
+        assert self.base_local is not None and self.base_external is not None
         for key, there in self.external_snapshot.items():
             if key in values:
-                stored = kept.get(key, values[key])
-                provenance = Provenance.EQUAL if stored == values[key] else Provenance.WRITTEN
-                self._agree(key, stored, self.external_snapshot, provenance)
-            elif there in (None, "", []) and kept.get(key) in (None, "", []):
-                empty = canonical(self.rc.field_map.links[key].kind, None)
-                self._agree(key, kept.get(key, empty), self.external_snapshot, Provenance.EQUAL)
+                wanted = values[key]
+                stored = kept.get(key, wanted)
+                self.base_local[key] = stored
+                self.provenance[key] = _EQUAL if stored == wanted else _WRITTEN
+            elif is_blank(there) and is_blank(kept.get(key)):
+                self.base_local[key] = (
+                    kept[key] if key in kept else self.rc.field_map.bound[key].canonical(None)
+                )
+                self.provenance[key] = _EQUAL
+            else:
+                continue
+            self.base_external[key] = there
 
     def _start_bases(self) -> None:
         self.base_local = dict(self.base_local or {})
@@ -194,6 +218,8 @@ class Pair:
 
     def held_as_json(self, plan: Plan) -> dict[str, Any]:
         """The plan's holds as stored: with what both sides held, so that a new edit lifts them."""
+        if not plan.held:
+            return {}
         return {
             key: {
                 "reason": held.reason.value,

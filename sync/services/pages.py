@@ -21,12 +21,11 @@ from conflicts.services import conflict_open, conflicts_journal, journal_row, op
 from connectors.base.types import ExternalRecord, Page
 from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
-from reconcile.digest import digest
 from reconcile.model import HeldReason, Plan
 from reconcile.planner import plan_local_create
 from sync import scopes
 from sync.context import References, ResourceContext
-from sync.pairs import Pair, state_after
+from sync.pairs import Pair, Seen, state_after
 from sync.runtime import runtime
 from sync.services import creates, matching, merges
 from workspace.bulk import insert_rows, update_rows, upsert_rows
@@ -51,7 +50,7 @@ class PageCounts:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     errors: list[tuple[str, str]] = field(default_factory=list)  # (external id, sentence), the first few
-    seen: list[UUID] = field(default_factory=list)  # mappings the page proves to be there
+    seen: list[UUID] = field(default_factory=list)  # mappings from before, which the page proves to be there
 
     def fail(self, external_id: str, message: str) -> None:
         self.outcomes["failed"] += 1
@@ -69,6 +68,14 @@ class PageRun:
     method: SyncMethod = SyncMethod.POLL
     correlation_id: str = ""
     is_alone: bool = False  # no other integration of the tenant has to hear of what this one brings in
+    read: dict[str, Seen] = field(default_factory=dict)  # the page's records as far as they have been read
+
+    def seen(self, record: ExternalRecord) -> Seen:
+        """What the record says; read once per page."""
+        found = self.read.get(record.id)
+        if found is None:
+            found = self.read[record.id] = Seen.of(self.rc, record)
+        return found
 
     @property
     def origin(self) -> Origin:
@@ -127,17 +134,17 @@ def sort_rows(
         elif _wants_a_look(run, record, mapping):
             suspects.append(mapping["id"])
             counts.outcomes["marked"] += 1
-        elif _is_same(run.rc, record, mapping):
+        elif _is_same(run, record, mapping):
             counts.outcomes["noop"] += 1
         else:
             changed[mapping["id"]] = record
     return changed, new, suspects
 
 
-def _is_same(rc: ResourceContext, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
-    if mapping["field_map_version"] != rc.field_map_version:
+def _is_same(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
+    if mapping["field_map_version"] != run.rc.field_map_version:
         return False
-    return digest(rc.field_map.read_external(record.data)) == str(mapping["fingerprint"])
+    return run.seen(record).fingerprint == str(mapping["fingerprint"])
 
 
 def _wants_a_look(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
@@ -154,7 +161,7 @@ def _wants_a_look(run: PageRun, record: ExternalRecord, mapping: dict[str, Any])
         or mapping["record_id"] is None
         or (
             mapping["state"] in {MappingState.QUARANTINED, MappingState.CONFLICT, MappingState.HELD}
-            and not _is_same(run.rc, record, mapping)
+            and not _is_same(run, record, mapping)
         )
         or (synced is not None and synced >= run.fetched_at)
         or (known is not None and record.updated_at is not None and record.updated_at < known)
@@ -188,7 +195,7 @@ def plan_changed(run: PageRun, changed: dict[UUID, ExternalRecord], counts: Page
             nominate([mapping_id], reason="changed", run=run)
             counts.outcomes["marked"] += 1
             continue
-        pairs.append((mapping, _stored_pair(run.rc, mapping, local, changed[mapping_id], waiting)))
+        pairs.append((mapping, _stored_pair(run, mapping, local, changed[mapping_id], waiting)))
     refs = _references(run.rc, [pair for _, pair in pairs])
     offset = run.rc.integration.clock_offset_seconds
     return [(mapping, pair, pair.plan(refs, clock_offset=offset)) for mapping, pair in pairs]
@@ -210,14 +217,15 @@ def _both_in_scope(rc: ResourceContext, local: RecordState, record: ExternalReco
 
 
 def _stored_pair(
-    rc: ResourceContext,
+    run: PageRun,
     mapping: Mapping,
     local: RecordState,
     record: ExternalRecord,
     waiting: dict[UUID, dict[str, Any]],
 ) -> Pair:
     return Pair(
-        rc=rc,
+        rc=run.rc,
+        seen=run.seen(record),
         base_local=mapping.base_local,
         base_external=mapping.base_external,
         provenance=mapping.provenance,
@@ -275,7 +283,7 @@ def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], 
     rows = []
     for mapping, pair, plan in done:
         kept = written.get(mapping.id)
-        pair.agree_brought_in(plan, run.rc.field_map.read_local(kept.values) if kept else {})
+        pair.agree_brought_in(plan, run.rc.field_map.by_key(kept.values) if kept else {})
         pair.remember_writes(plan.to_local, "local", plan.to_local, now)
         held = pair.held_as_json(plan)
         has_conflict = bool(plan.conflicts) or any(
@@ -399,7 +407,7 @@ def parents_of(rc: ResourceContext, records: Sequence[ExternalRecord]) -> dict[s
 def plan_new(run: PageRun, records: list[ExternalRecord]) -> Fresh:
     """What each new record would become here."""
     rc = run.rc
-    pairs = [Pair(rc, None, None, {}, external=record) for record in records]
+    pairs = [Pair(rc, None, None, {}, external=record, seen=run.seen(record)) for record in records]
     refs = _references(rc, pairs)
     return [
         (
@@ -447,8 +455,9 @@ def _create_all(run: PageRun, fresh: Fresh, counts: PageCounts) -> None:
             continue
         rows.append(_linked_row(run, pair, plan, result, now))
         counts.outcomes["applied"] += 1
-    insert_rows(Mapping, CREATED, rows)
-    counts.seen.extend(row[0] for row in rows)
+    insert_rows(
+        Mapping, CREATED, rows
+    )  # younger than the sweep, so it cannot miss them: no need to be in ``seen``
 
 
 def _place(home: tuple[str, UUID] | None) -> dict[str, str]:
@@ -464,6 +473,8 @@ def _careful(run: PageRun, fresh: Fresh) -> set[str]:
     """External ids that match something here, or can't be made as they are."""
     required = {key for key, link in run.rc.field_map.links.items() if link.required}
     careful = {_external(pair).id for pair, plan in fresh if required & plan.held.keys()}
+    if not run.rc.match_on:
+        return careful
     values = {
         _external(pair).id: run.rc.field_map.local_fields(plan.to_local)
         for pair, plan in fresh
@@ -474,7 +485,7 @@ def _careful(run: PageRun, fresh: Fresh) -> set[str]:
 
 def _linked_row(run: PageRun, pair: Pair, plan: Plan, result: WriteResult, now: datetime) -> tuple[Any, ...]:
     assert pair.external is not None
-    pair.agree_created_locally(plan.to_local, run.rc.field_map.read_local(result.values))
+    pair.agree_created_locally(plan.to_local, run.rc.field_map.by_key(result.values))
     held = pair.held_as_json(plan)
     state, reason = state_after(held, open_conflict=False, waits=False)
     return _created_row(

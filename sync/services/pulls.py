@@ -21,6 +21,7 @@ from integrations.models import Cursor, Integration, Mapping, MappingState, Swee
 from integrations.services.marks import mark_dirty
 from reconcile.digest import digest
 from sync.context import ResourceContext
+from sync.pairs import Seen
 from sync.runtime import runtime
 from sync.services.pages import PageCounts, PageRun, page_take
 from workspace.bulk import upsert_rows
@@ -76,12 +77,13 @@ class Pull:
     def _walk(self, cursor: Cursor, is_full: bool) -> None:
         sweep = self._sweep(cursor, is_full)
         since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
-        for page, fetched_at in self._pages(since, sweep.get("token"), None):
+        for page, fetched_at, read in self._pages(since, sweep.get("token"), None):
             if "server_started_at" not in sweep:
                 started = page.server_time or fetched_at
                 sweep["server_started_at"] = started.isoformat()
             sweep["token"] = page.next_token
-            self._take(page, fetched_at, cursor, sweep, is_full, is_last=page.next_token is None)
+            run = self._page_run(fetched_at, read)
+            self._take(page, run, cursor, sweep, is_full, is_last=page.next_token is None)
 
     def _sweep(self, cursor: Cursor, is_full: bool) -> dict[str, Any]:
         """The walk under way, or a new one. A changed kind of walk starts over."""
@@ -94,14 +96,13 @@ class Pull:
     def _take(
         self,
         page: Page,
-        fetched_at: datetime,
+        run: PageRun,
         cursor: Cursor,
         sweep: dict[str, Any],
         is_full: bool,
         is_last: bool,
     ) -> None:
         """Rows, what was seen, cursor and heartbeat in one transaction."""
-        run = self._page_run(fetched_at)
         for attempt in range(3):
             try:
                 with transaction.atomic():
@@ -196,15 +197,15 @@ class Pull:
         cursor.save(update_fields=["since", "sweep", "updated_at"])
 
     def _walk_parent(self, parent_id: str, since: datetime | None) -> None:
-        for page, fetched_at in self._pages(since, None, parent_id):
-            run = self._page_run(fetched_at)
+        for page, fetched_at, read in self._pages(since, None, parent_id):
+            run = self._page_run(fetched_at, read)
             with transaction.atomic():
                 self.report.add(page_take(run, page))
                 self.checkpoint(self.report, self.rc.name)
 
-    def _page_run(self, fetched_at: datetime) -> PageRun:
+    def _page_run(self, fetched_at: datetime, read: dict[str, Seen]) -> PageRun:
         correlation_id = self.job.correlation_id if self.job else ""
-        return PageRun(self.rc, self.job, fetched_at, self.method, correlation_id, is_alone=self._is_alone)
+        return PageRun(self.rc, self.job, fetched_at, self.method, correlation_id, self._is_alone, read)
 
     @cached_property
     def _is_alone(self) -> bool:
@@ -215,18 +216,22 @@ class Pull:
 
     def _pages(
         self, since: datetime | None, token: Any, parent_id: str | None
-    ) -> Iterator[tuple[Page, datetime]]:
-        """Pages with the moment their request began, one fetched ahead. Ends only on the positive end signal."""
+    ) -> Iterator[tuple[Page, datetime, dict[str, Seen]]]:
+        """Pages with the moment their request began and what they say, one fetched and read ahead.
 
-        def fetch(token: Any) -> tuple[Page, datetime]:
+        Ends only on the positive end signal.
+        """
+
+        def fetch(token: Any) -> tuple[Page, datetime, dict[str, Seen]]:
             started = runtime().now()
-            return self.client.list_page(self.rc.name, since=since, token=token, parent_id=parent_id), started
+            page = self.client.list_page(self.rc.name, since=since, token=token, parent_id=parent_id)
+            return page, started, {record.id: Seen.of(self.rc, record) for record in page.records}
 
         seen: set[str] = set()
         with _Ahead() as ahead:
             pending = ahead.submit(fetch, token)
             for _ in range(self.rc.integration.page_limit):
-                page, started = pending()
+                page, started, read = pending()
                 if page.next_token is not None:
                     mark = digest({"t": page.next_token})
                     if mark in seen:
@@ -235,7 +240,7 @@ class Pull:
                         )
                     seen.add(mark)
                     pending = ahead.submit(fetch, page.next_token)
-                yield page, started
+                yield page, started, read
                 if page.next_token is None:
                     return
         raise ContractBroken(
