@@ -341,6 +341,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Records in agreement",
     "SITE_SYMBOL": "sync",
     "SITE_URL": "/admin/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "integrations.navigation.favicon"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {

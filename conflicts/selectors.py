@@ -24,7 +24,7 @@ from conflicts.services.choices import (
 from integrations.models import Integration
 from reconcile.diff import Op, set_diff, word_diff
 from reconcile.kinds import Kind, ValueProblem
-from workspace.kinds import FieldSpec
+from workspace.kinds import FieldSpec, record_spec
 from workspace.models import RECORD_TYPES, Tenant
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -248,14 +248,22 @@ def readable(value: Any, spec: FieldSpec | None, names: Names) -> str:
         case Kind.REFERENCE:
             return names.get(value, value)
         case Kind.ENUM:
-            text = value.replace("_", " ")
-            return text[:1].upper() + text[1:]
+            return _enum_label(spec, value)
         case Kind.DATE:
             day = parse_date(value)
             return day.strftime("%d %b %Y").lstrip("0") if day else value
         case Kind.INSTANT:
             moment = parse_datetime(value)
             return timezone.localtime(moment).strftime("%d %b %Y, %H:%M %Z") if moment else value
+    return value
+
+
+def _enum_label(spec: FieldSpec, value: str) -> str:
+    """What the record type calls this choice."""
+    for record_type, model in RECORD_TYPES.items():
+        if record_spec(record_type).values.get(spec.name) is spec:
+            labels = {str(code): str(label) for code, label in model._meta.get_field(spec.name).choices or ()}  # type: ignore[union-attr]
+            return labels.get(value, value)
     return value
 
 

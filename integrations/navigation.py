@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 
 from integrations.models import JobStatus, SyncJob
 from integrations.models import Mapping as PairMapping
 from integrations.panels import COUNTERS
 from workspace.access import Action, may
+
+
+def favicon(request: HttpRequest) -> str:
+    return static("hub/icon.svg")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString, mark_safe
 from integrations.badges import Word, job_word, mapping_word, word_of
 from integrations.models import AttemptOutcome, DeliveryStatus, LogStatus, Operation
 from integrations.pages.figures import percent as as_percent
+from integrations.panels import Counter
+from workspace.access import choices_for
 
 register = template.Library()
 
@@ -246,9 +248,9 @@ def as_json(value: Any) -> str:
 
 
 @register.simple_tag
-def call(function: Any, *args: Any) -> Any:
-    """Call what a registry holds: ``{% call counter.link integration %}``."""
-    return function(*args)
+def counter_link(counter: Counter, integration: Any = None) -> str:
+    """Where a registered counter's rows are listed."""
+    return counter.link(integration)
 
 
 @register.filter
@@ -267,3 +269,9 @@ def split(value: str) -> list[str]:
 def moment(value: Any) -> datetime | None:
     """A stored ISO time as a datetime; None if it is none."""
     return parse_datetime(value) if isinstance(value, str) else value
+
+
+@register.simple_tag(takes_context=True)
+def tenant_choices(context: Any) -> list[Any]:
+    """The workspaces the signed-in user may switch to; one query."""
+    return choices_for(context["request"].user)

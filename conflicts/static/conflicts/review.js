@@ -35,18 +35,30 @@
   }
   form.addEventListener("input", (event) => {
     const field = event.target.closest("[data-field]");
-    if (field) { show(field); select(fields.indexOf(field), false); stalePreview(); }
+    if (field) { show(field); select(fields.indexOf(field), false); count(); stalePreview(); }
   });
   fields.forEach(show);
+  count();
+
+  function count() {
+    const place = form.querySelector("[data-progress]");
+    if (!place || !fields.length) return;
+    const chosen = fields.filter((field) => field.querySelector("input[type=radio]:checked")).length;
+    place.textContent = chosen + " of " + fields.length + (fields.length === 1 ? " field chosen" : " fields chosen");
+  }
 
   function stalePreview() {
     const preview = document.getElementById("preview");
     const button = form.querySelector("[data-primary]");
     if (!preview || !button || button.value !== "apply") return;
     preview.remove();
+    const again = form.querySelector('button[value="preview"]:not([data-primary])');
+    if (again) again.remove();
     button.value = "preview";
-    button.firstChild.textContent = "";
-    button.childNodes[1].textContent = "Review and apply ";
+    button.textContent = "Review and apply ";
+    const key = document.createElement("kbd");
+    key.textContent = "Enter";
+    button.append(key);
   }
 
   // -- choosing
