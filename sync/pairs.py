@@ -206,7 +206,9 @@ class Pair:
                 next_one = [now.isoformat(), side, digest({"v": value})]
                 taken_on = [*(e for e in self.history.get(key, []) if e[0] > recent), next_one]
                 on_one_side = [e[2] for e in taken_on if e[1] == side]
-                in_turns = [f"{e[1]} {e[2]}" for e in taken_on]  # one value there, another comes back, for ever
+                in_turns = [
+                    f"{e[1]} {e[2]}" for e in taken_on
+                ]  # one value there, another comes back, for ever
                 if oscillates(on_one_side) or oscillates(in_turns):
                     fights[key] = Held(
                         HeldReason.OSCILLATING,

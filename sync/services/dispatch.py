@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from celery import current_app
@@ -23,6 +24,7 @@ from workspace.wakeups import wake
 #: workers that may drain one integration at once; the rate budget is shared between them anyway
 DRAINERS = 4
 PAIRS_PER_DRAINER = 25
+FULL_EVERY = timedelta(hours=24)
 HEARTBEAT_KEY = "lockstep:beat"
 
 
@@ -61,11 +63,23 @@ def scheduled_start(*, integration_id: UUID) -> SyncJob | None:
         tenant_id=integration.tenant_id,
         integration=integration,
         kind=JobKind.SCHEDULED,
+        options={"full": True} if _is_full_due(integration, now) else {},
         run_at=now,
         created_at=now,
     )
     wake("sync.run_job", job_id=str(job.id))
     return job
+
+
+def _is_full_due(integration: Integration, now: datetime) -> bool:
+    """Once a day everything is looked at: it finds what webhooks and cursors missed, and what vanished."""
+    recent = SyncJob.objects.filter(
+        integration=integration,
+        options__full=True,
+        status__in=[JobStatus.SUCCEEDED, JobStatus.PARTIAL],
+        finished_at__gt=now - FULL_EVERY,
+    )
+    return not recent.exists()
 
 
 def worker_is_alive() -> bool:

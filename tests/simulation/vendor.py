@@ -86,6 +86,7 @@ class SimVendor:
     hints: list[tuple[str, str]] = field(default_factory=list)  # (event, id) of webhooks not yet delivered
     writes: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     is_readable: bool = True
+    was_hidden: bool = False
     counter: int = 0
     meanwhile: Callable[[], None] | None = None  # what happens elsewhere while a listing is on its way
     needless: list[str] = field(default_factory=list)  # writes of what the record held already (I11)

@@ -385,6 +385,7 @@ class World:
         """The hub's credentials lose sight of everything, or see it again."""
         vendor = self._vendor()
         vendor.is_readable = not vendor.is_readable
+        vendor.was_hidden = True
         self.note(f"access {vendor.profile.name} {vendor.is_readable}")
 
     # -- rest -------------------------------------------------------------------------------------------------
@@ -408,6 +409,8 @@ class World:
         """I9: an undisturbed incremental run, and nothing but it, finds every change the vendor shows."""
         self.clock += timedelta(minutes=20)
         for integration_id, vendor in self.vendors.items():
+            if vendor.was_hidden:  # what a listing hides without a word, only the full sweep can find
+                continue
             if not vendor.profile.incremental or not Cursor.objects.filter(
                 integration_id=integration_id, sweep__isnull=True
             ):
