@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -50,6 +51,12 @@ class ResourceContext:
         defaults = {"member": ("email",), "label": ("name",)}
         fields = configured if configured is not None else defaults.get(self.record_type, ())
         return tuple(name for name in fields if name in self.field_map.keys)
+
+    @cached_property
+    def remembered_rules(self) -> dict[str, UUID]:
+        """Which of the rules in force are people's remembered choices, by link key."""
+        marks = {key: rule.source.partition(":") for key, rule in self.policy.rules.items()}
+        return {key: UUID(mark[2]) for key, mark in marks.items() if mark[0] == "merge_rule"}
 
 
 @dataclass

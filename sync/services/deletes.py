@@ -11,7 +11,7 @@ from conflicts.services import RECORD_GROUP, conflict_applied, conflict_open, co
 from connectors.base.errors import RecordGone, RecordProblem
 from connectors.base.types import Can
 from integrations.models import Integration, IntentState, Mapping, MappingState, Operation, WriteIntent
-from reconcile.model import ConflictGroup, FieldConflict, SideState
+from reconcile.model import ConflictGroup, DeletePolicy, FieldConflict, SideState
 from sync import leases
 from sync.journal import log_pair
 from sync.pairs import Pair
@@ -205,7 +205,7 @@ def ask(work: Work, pair: Pair, *, deleted_here: bool) -> Outcome:
     return Outcome.CONFLICT
 
 
-def carry_out_record_decision(work: Work, *, here: SideState, there: SideState) -> Outcome | None:
+def carry_out_record_decision(work: Work, pair: Pair, *, here: SideState, there: SideState) -> Outcome | None:
     """What a reviewer decided about a deletion; None if nothing is decided, or what was decided on is over."""
     conflict = ConflictResolution.objects.filter(
         mapping=work.mapping, group=RECORD_GROUP, status=ConflictStatus.DECIDED
@@ -220,7 +220,9 @@ def carry_out_record_decision(work: Work, *, here: SideState, there: SideState) 
     choice = conflict.resolved.get(RECORD_GROUP, {}).get("choice")
     match choice:
         case "accept_delete":
-            return _accept(work, conflict)
+            if not _is_as_seen(conflict, pair):
+                return None  # edited since the reviewer looked: asked again, with what is there now
+            return _accept(work, conflict, pair)
         case "unlink":
             _done(conflict, pushed=False)
             return close(work, unlink=True)
@@ -230,7 +232,15 @@ def carry_out_record_decision(work: Work, *, here: SideState, there: SideState) 
     raise RecordProblem(f"A decision of this kind can't be carried out: {choice}", code="internal")
 
 
-def _accept(work: Work, conflict: ConflictResolution) -> Outcome:
+def _is_as_seen(conflict: ConflictResolution, pair: Pair) -> bool:
+    """True if the surviving record still holds what the reviewer agreed to lose."""
+    seen = conflict.fields[0]
+    if conflict.kind == ConflictKind.DELETED_THERE:
+        return bool(seen["local"] == dict(pair.local_snapshot))
+    return bool(seen["external_raw"] == dict(pair.external_snapshot))
+
+
+def _accept(work: Work, conflict: ConflictResolution, pair: Pair) -> Outcome:
     mapping, now = work.mapping, runtime().now()
     if conflict.kind == ConflictKind.DELETED_THERE:
         with transaction.atomic():
@@ -246,13 +256,17 @@ def _accept(work: Work, conflict: ConflictResolution) -> Outcome:
             _done(conflict, pushed=False)
         return close(work, reason="Deleted on both sides, as decided.")
     assert mapping.external_id is not None
+    can = work.rc.resource.can
+    archives = Can.ARCHIVE in can and (work.rc.delete_policy is DeletePolicy.ARCHIVE or Can.DELETE not in can)
+    if not archives and Can.DELETE not in can:
+        raise RecordProblem(f"{work.rc.connector.name} doesn't let us delete a {work.rc.resource.label}.")
     try:
-        if Can.DELETE in work.rc.resource.can:
-            work.client.delete(work.rc.name, mapping.external_id, parent_id=work.parent_id)
-        elif Can.ARCHIVE in work.rc.resource.can:
-            work.client.archive(work.rc.name, mapping.external_id)
+        if archives:
+            work.client.archive(work.rc.name, mapping.external_id, current=pair.external)
         else:
-            raise RecordProblem(f"{work.rc.connector.name} doesn't let us delete a {work.rc.resource.label}.")
+            work.client.delete(
+                work.rc.name, mapping.external_id, parent_id=work.parent_id, current=pair.external
+            )
     except RecordGone:
         pass
     with transaction.atomic():

@@ -315,12 +315,18 @@ def _external_columns(record: ExternalRecord, mapping: Mapping | None = None) ->
 def _write_conflicts(run: PageRun, done: Planned, now: datetime) -> None:
     for mapping, _, _ in done:
         mapping.integration = run.rc.integration  # known already: no query per row
+    remembered = run.rc.remembered_rules
     journal = [(mapping, pair, plan) for mapping, pair, plan in done if plan.decisions]
     if journal:
         conflicts_journal(
             [
                 journal_row(
-                    mapping=mapping, decisions=plan.decisions, record_title=merges.title_of(pair), now=now
+                    mapping=mapping,
+                    decisions=plan.decisions,
+                    record_title=merges.title_of(pair),
+                    strategy=run.rc.integration.conflict_strategy,
+                    rules=remembered,
+                    now=now,
                 )
                 for mapping, pair, plan in journal
             ]

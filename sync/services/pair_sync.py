@@ -135,10 +135,10 @@ def _round(work: Work) -> Outcome:
     if there is SideState.UNREACHABLE:
         return deletes.hold(work, "We can't see this record there any more: access lost, or another account.")
     local, here = _local_side(work)
-    decided = deletes.carry_out_record_decision(work, here=here, there=there)
+    pair = _pair(work, local, external)
+    decided = deletes.carry_out_record_decision(work, pair, here=here, there=there)
     if decided is not None:
         return decided
-    pair = _pair(work, local, external)
     if here is SideState.SAME and pair.local_changed():
         here = SideState.CHANGED
     if there is SideState.SAME and pair.external_changed():
