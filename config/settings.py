@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "workspace.apps.WorkspaceConfig",
     "integrations.apps.IntegrationsConfig",
     "conflicts.apps.ConflictsConfig",
+    "boards.apps.BoardsConfig",
     "sync.apps.SyncConfig",
     "config.apps.ConfigConfig",
 ]
@@ -297,6 +298,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "ConflictKindEnum": "conflicts.models.ConflictKind",
+        "ConflictStatusEnum": "conflicts.models.ConflictStatus",
         "IntegrationStatusEnum": "integrations.models.IntegrationStatus",
         "JobStatusEnum": "integrations.models.JobStatus",
         "JobKindEnum": "integrations.models.JobKind",

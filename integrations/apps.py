@@ -13,6 +13,9 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from integrations import record_panels  # models are loaded only now
+
+        record_panels.register()
         post_migrate.connect(_make_standing_rows, sender=self)
 
 
