@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -50,16 +51,24 @@ def environment(database: str) -> dict[str, str]:
     }
 
 
-def fresh_database(name: str, *, empty: bool = False) -> str:
-    """A new database of that name; unless ``empty``, with the hub's tables in it. Gives its name."""
+@cache
+def template() -> str:
+    """A database with the hub's tables as they are now, to be copied."""
     with psycopg.connect(cluster_url(), autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone()
-        if not empty and not known:
+        if not known:
             connection.execute(f"CREATE DATABASE {TEMPLATE}")
-            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(command, cwd=ROOT, env=environment(TEMPLATE), check=True)
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment(TEMPLATE), check=True, stderr=subprocess.DEVNULL)
+    return TEMPLATE
+
+
+def fresh_database(name: str, *, empty: bool = False) -> str:
+    """A new database of that name; unless ``empty``, with the hub's tables in it. Gives its name."""
+    source = "template1" if empty else template()
+    with psycopg.connect(cluster_url(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name}" + ("" if empty else f" TEMPLATE {TEMPLATE}"))
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
         connection.execute("CHECKPOINT")
     return name
 
