@@ -1,0 +1,370 @@
+"""What pages and the API show of a board."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import models
+from django.db.models import Count, Q, QuerySet, Sum
+
+from boards.core.layout import Layout
+from boards.defaults import ASSIGNEE, layout_of
+from boards.models import Board, Move, Preference
+from boards.services.loads import cards_of, in_lane
+from boards.services.moves import stream_id
+from boards.services.snapshots import events_of
+from workspace.fields import SetField
+from workspace.kinds import record_spec
+from workspace.models import RECORD_TYPES, Member, Priority, Tenant
+from workspace.panels import Badge, badges_for
+
+PAGE = 50
+
+#: texts that a search looks through, beside the title
+SEARCHED = {
+    "task": ("title",), "lead": ("name", "company", "email"), "opportunity": ("name",), "customer": ("name", "email"),
+    "waitlist_entry": ("customer_name", "number", "reference"),
+}  # fmt: skip
+TITLES = {"lead": "name", "opportunity": "name", "customer": "name", "waitlist_entry": "customer_name"}
+#: a second line on the card
+FACTS = {
+    "task": "due_on", "lead": "company", "opportunity": "amount", "customer": "email", "waitlist_entry": "reference",
+}  # fmt: skip
+
+
+class BadCursor(ValueError):
+    """A cursor that this page did not give."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A card as shown. ``entered_at`` is when it came into its stage, if its moves tell."""
+
+    id: UUID
+    title: str
+    stage: str
+    rank: str
+    revision: int
+    lane: str
+    fact: str
+    priority: str
+    people: tuple[str, ...]
+    labels: tuple[str, ...]
+    entered_at: datetime | None
+    badges: tuple[Badge, ...]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CardPage:
+    cards: tuple[CardView, ...]
+    next_cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the filter asks; all empty shows everything."""
+
+    text: str = ""
+    assignee: str = ""
+    priority: str = ""
+    label: str = ""
+    lane: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.assignee or self.priority or self.label)
+
+
+def boards_of(tenant: Tenant) -> list[Board]:
+    return list(Board.objects.filter(tenant=tenant).order_by("record_type", "-is_default", "name"))
+
+
+def filtered(board: Board, layout: Layout, filters: Filters) -> QuerySet[Any]:
+    """The board's cards that the filter lets through, in no order."""
+    rows = cards_of(board.tenant_id, board.record_type)
+    kind = board.record_type
+    names = record_spec(kind).fields
+    if filters.text:
+        words = Q()
+        for name in SEARCHED[kind]:
+            words |= Q(**{f"{name}__icontains": filters.text[:100]})
+        rows = rows.filter(words)
+    if filters.assignee:
+        rows = _with_person(rows, kind, filters.assignee)
+    if filters.priority and "priority" in names:
+        rows = rows.filter(priority=filters.priority)
+    for name in ("labels", "tags"):
+        if filters.label and name in names:
+            rows = rows.filter(**{f"{name}__has": filters.label})
+    if filters.lane is not None and layout.lane_field:
+        rows = in_lane(rows, kind, layout.lane_field, filters.lane)
+    return rows
+
+
+def _with_person(rows: QuerySet[Any], kind: str, person: str) -> QuerySet[Any]:
+    name = ASSIGNEE[kind]
+    if kind == "task":
+        return rows.filter(assignees=[]) if person == "none" else rows.filter(assignees__has=person)
+    if person == "none":
+        return rows.filter(**{f"{name}__isnull": True})
+    try:
+        return rows.filter(**{f"{name}_id": UUID(person)})
+    except ValueError:
+        return rows.none()
+
+
+def column_page(
+    board: Board,
+    layout: Layout,
+    stage: str,
+    *,
+    cursor: str = "",
+    limit: int = PAGE,
+    filters: Filters | None = None,
+) -> CardPage:
+    """A column's next cards in order; ``stage`` may be one that the board does not show (Unplaced)."""
+    rows = filtered(board, layout, filters or Filters()).filter(stage=stage)
+    if cursor:
+        rank, card = _cursor(cursor)
+        rows = rows.filter(rank__gte=rank).filter(Q(rank__gt=rank) | Q(pk__gt=card))
+    found = list(rows.order_by("rank", "pk")[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    last = _pack(found[-1].rank, found[-1].pk) if more else ""
+    return CardPage(tuple(card_views(board, layout, found)), last)
+
+
+def cards_named(board: Board, layout: Layout, ids: Iterable[UUID]) -> list[CardView]:
+    """These cards as shown; those that are not the board's are left out."""
+    rows = cards_of(board.tenant_id, board.record_type).filter(pk__in=list(ids)[:200])
+    return card_views(board, layout, list(rows))
+
+
+def _pack(rank: str, card: UUID) -> str:
+    return base64.urlsafe_b64encode(json.dumps([rank, str(card)]).encode()).decode().rstrip("=")
+
+
+def _cursor(text: str) -> tuple[str, UUID]:
+    try:
+        rank, card = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return str(rank), UUID(card)
+    except (ValueError, TypeError, AttributeError, binascii.Error) as bad:
+        raise BadCursor("This cursor is not one of ours.") from bad
+
+
+# ---------------------------------------------------------------- cards as shown
+
+
+def card_views(board: Board, layout: Layout, records: Sequence[Any]) -> list[CardView]:
+    """Three queries for any number of cards: badges, people, and since when each is in its stage."""
+    ids = [record.pk for record in records]
+    if not ids:
+        return []
+    badges = badges_for(board.record_type, ids)
+    people = _people(board, records)
+    since = entered_at(board, ids)
+    title = TITLES.get(board.record_type, "title")
+    fact = FACTS[board.record_type]
+    return [
+        CardView(
+            id=record.pk,
+            title=str(getattr(record, title) or record.pk),
+            stage=record.stage,
+            rank=record.rank,
+            revision=record.revision,
+            lane=lane_of_record(record, layout.lane_field),
+            fact=_fact(record, fact),
+            priority=Priority(record.priority).label if getattr(record, "priority", "none") != "none" else "",
+            people=tuple(people[one] for one in _person_ids(record, board.record_type) if one in people),
+            labels=tuple(getattr(record, "labels", None) or getattr(record, "tags", None) or ())[:3],
+            entered_at=since.get(record.pk),
+            badges=tuple(badges.get(record.pk, ())),
+            updated_at=record.updated_at,
+        )
+        for record in records
+    ]
+
+
+def _fact(record: Any, name: str) -> str:
+    value = getattr(record, name)
+    if value in (None, ""):
+        return ""
+    if name == "due_on":
+        return f"due {value:%d %b}"
+    return f"{value} {record.currency}".strip() if name == "amount" else str(value)
+
+
+def lane_of_record(record: Any, lane_field: str) -> str:
+    """The lane of an instance, as ``loads.lane_of`` gives it for canonical values."""
+    if not lane_field:
+        return ""
+    field: Any = record._meta.get_field(lane_field)
+    value = getattr(record, field.attname)
+    if isinstance(field, SetField):
+        return str(value[0]) if value else ""
+    return "" if value is None else str(value)
+
+
+def _person_ids(record: Any, kind: str) -> list[str]:
+    value = getattr(record, "assignees", None) if kind == "task" else getattr(record, f"{ASSIGNEE[kind]}_id")
+    return list(value or ()) if kind == "task" else [str(value)] if value else []
+
+
+def _people(board: Board, records: Sequence[Any]) -> dict[str, str]:
+    wanted = {one for record in records for one in _person_ids(record, board.record_type)}
+    if not wanted:
+        return {}
+    rows: Any = Member.objects.filter(tenant_id=board.tenant_id, pk__in=wanted)
+    return {str(pk): name for pk, name in rows.values_list("pk", "name")}
+
+
+def entered_at(board: Board, ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When each card came into the stage in which it is: its latest move between stages."""
+    moves = Move.objects.filter(board_id=stream_id(board), record_id__in=ids).exclude(
+        from_stage=models.F("to_stage")
+    )
+    rows = moves.order_by().values("record_id").annotate(at=models.Max("at"))
+    return {row["record_id"]: row["at"] for row in rows}
+
+
+# ---------------------------------------------------------------- the head of the board
+
+
+def stage_counts(board: Board) -> dict[str, int]:
+    """Cards per stage, filters left aside. Counted once, then carried on by the moves since: flat in the number of cards."""
+    stream = stream_id(board)
+    key = f"boards:counts:{stream}"
+    known: tuple[int, dict[str, int]] | None = cache.get(key)
+    last = Board.objects.values_list("last_seq", flat=True).get(pk=stream)
+    if known is None or known[0] > last or last - known[0] > 2000:
+        return _count(board, stream, key)
+    seq, counts = known[0], dict(known[1])
+    if last > seq:
+        for event in events_of(stream, after=seq, until=last):
+            if event.origin != event.target:
+                counts[event.origin] = counts.get(event.origin, 0) - 1
+                counts[event.target] = counts.get(event.target, 0) + 1
+        cache.set(key, (last, counts), 3600)
+    return {stage: count for stage, count in counts.items() if stage and count}
+
+
+def _count(board: Board, stream: UUID, key: str) -> dict[str, int]:
+    """The number and the counts in one statement, so that they belong together."""
+    seq = Board.objects.filter(pk=stream).values("last_seq")
+    rows = (
+        cards_of(board.tenant_id, board.record_type)
+        .values("stage")
+        .annotate(n=Count("pk"), seq=models.Subquery(seq))
+    )
+    found = list(rows)
+    counts = {row["stage"]: row["n"] for row in found}
+    if found:
+        cache.set(key, (found[0]["seq"], counts), 3600)
+    return counts
+
+
+def stage_sizes(board: Board, layout: Layout) -> dict[str, Any]:
+    """The total size per limited stage, where limits go by size."""
+    limited = [stage.key for stage in layout.stages if stage.limit]
+    if layout.limit_by == "count" or not limited:
+        return {}
+    rows = cards_of(board.tenant_id, board.record_type).filter(stage__in=limited)
+    return {row["stage"]: row["n"] or 0 for row in rows.values("stage").annotate(n=Sum(layout.limit_by))}
+
+
+def cell_counts(board: Board, layout: Layout) -> dict[tuple[str, str], int]:
+    """Cards per (stage, lane); only where the board has lanes."""
+    counts: dict[tuple[str, str], int] = {}
+    rows = cards_of(board.tenant_id, board.record_type).values_list("stage", layout.lane_field)
+    for stage, value, number in rows.annotate(n=Count("pk")):
+        lane = (
+            (str(value[0]) if value else "")
+            if isinstance(value, list)
+            else ""
+            if value is None
+            else str(value)
+        )
+        counts[stage, lane] = counts.get((stage, lane), 0) + number
+    return counts
+
+
+def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
+    """(value, name) of the swimlanes that have cards, at most 50; cards without a value last."""
+    if not layout.lane_field:
+        return []
+    values = sorted({lane for _, lane in cell_counts(board, layout)} - {""})[:50]
+    names = _lane_names(board, layout.lane_field, values)
+    found = [(value, names.get(value, value)) for value in values]
+    if layout.lane_field == "priority":
+        order = {value: index for index, value in enumerate(reversed(Priority.values))}
+        found.sort(key=lambda lane: order.get(lane[0], 99))
+    else:
+        found.sort(key=lambda lane: lane[1].lower())
+    return [*found, ("", "None")]
+
+
+def _lane_names(board: Board, lane_field: str, values: Sequence[str]) -> dict[str, str]:
+    target = record_spec(board.record_type).fields[lane_field].target
+    if lane_field == "priority":
+        return dict(zip(Priority.values, Priority.labels, strict=True))
+    if target is None or target not in RECORD_TYPES:
+        return {}
+    model: Any = RECORD_TYPES[target]
+    rows = model._default_manager.filter(tenant_id=board.tenant_id, pk__in=values)
+    return {str(row.pk): str(row) for row in rows}
+
+
+def members(tenant: Tenant) -> list[tuple[str, str]]:
+    """(id, name) for the filter by person, at most 200."""
+    living: Any = Member.objects.filter(tenant=tenant, deleted_at__isnull=True, active=True)
+    rows = living.order_by("name")
+    return [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:200]]
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a person set for themselves."""
+
+    collapsed: tuple[str, ...]
+    views: tuple[Mapping[str, str], ...] = field(default=())
+
+
+def own_settings(board: Board, user: Any, layout: Layout) -> Own:
+    """The user's collapsed columns over the board's default (settled question 12)."""
+    row = Preference.objects.filter(board=board, user=user).first()
+    if row is None:
+        return Own(layout.collapsed)
+    return Own(tuple(row.collapsed if row.collapsed is not None else layout.collapsed), tuple(row.views))
+
+
+# ---------------------------------------------------------------- events
+
+
+def moves_after(board: Board, seq: int, limit: int = 200) -> list[Move]:
+    """Moves after a number, oldest first: what a client that missed some asks for."""
+    rows = Move.objects.filter(board_id=stream_id(board), seq__gt=seq).select_related("user")
+    return list(rows.order_by("seq")[:limit])
+
+
+def history(
+    board: Board, *, card: UUID | None = None, before: int | None = None, limit: int = PAGE
+) -> list[Move]:
+    """Moves, newest first, of the board or of one card."""
+    rows = Move.objects.filter(board_id=stream_id(board)).select_related("user")
+    if card is not None:
+        rows = rows.filter(record_id=card)
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    return list(rows.order_by("-seq")[:limit])
+
+
+def layout_for(board: Board) -> Layout:
+    return layout_of(board.record_type, board.config)

@@ -1,0 +1,165 @@
+"""Changes of stage or rank that came from elsewhere (record pages, the API, sync, restores) become moves too."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Subquery
+
+from boards.core import ranks, rules
+from boards.core.rules import Cell, Load, Over
+from boards.defaults import layout_of
+from boards.models import Board, Move, Source
+from workspace.hooks import Placed, Placement
+from workspace.ids import new_id
+from workspace.kinds import RecordSpec
+from workspace.models import OriginKind, Tenant
+from workspace.services import Origin, RecordState
+from workspace.services.drafts import Draft
+
+from . import loads
+from .actors import Actor
+from .moves import own_write, person, warn
+from .sequence import Number, moves_announce, moves_insert, numbers_take
+
+SOURCES = {
+    OriginKind.USER: Source.RECORD,
+    OriginKind.API: Source.API,
+    OriginKind.SYNC: Source.SYNC,
+    OriginKind.BOARD: Source.UI,
+    OriginKind.RESOLUTION: Source.SYNC,
+    OriginKind.ROLLBACK: Source.SYSTEM,
+    OriginKind.SYSTEM: Source.SYSTEM,
+}
+
+_rng = random.SystemRandom()
+
+
+def on_batch(
+    tenant: Tenant, spec: RecordSpec, drafts: Sequence[Draft], origin: Origin, now: datetime
+) -> Placed | None:
+    """The workspace's hook: ranks for the cards that come into a column, and afterwards one event per card.
+
+    A tenant without a board of this type pays one look-up; its history is read when the board is opened.
+    """
+    if own_write.get():
+        return None
+    boards = Board.objects.filter(tenant=tenant, record_type=spec.record_type, is_default=True)
+    board = boards.select_related("tenant").first()
+    if board is None:
+        return None
+    _give_ranks(board, spec, drafts)
+    return lambda placements: placements_record(board, placements, origin, now)
+
+
+def _give_ranks(board: Board, spec: RecordSpec, drafts: Sequence[Draft]) -> None:
+    """At the bottom of the column that each card comes into; one statement for all columns."""
+    default = spec.fields["stage"].default
+    coming: dict[str, list[Draft]] = defaultdict(list)
+    for made in drafts:
+        arrives = made.state is None or "stage" in made.changed
+        if arrives and "rank" not in made.changed:
+            coming[made.now("stage") or default].append(made)
+    if not coming:
+        return
+    stages = sorted(coming)
+    cards = loads.cards_of(board.tenant_id, board.record_type)
+    last: dict[str, Any] = {
+        f"last{index}": Subquery(cards.filter(stage=stage).order_by("-rank", "-pk").values("rank")[:1])
+        for index, stage in enumerate(stages)
+    }
+    row: Any = Board.objects.filter(pk=board.pk).order_by().values(**last).get()
+    for index, stage in enumerate(stages):
+        low = row[f"last{index}"] or None
+        for made, rank in zip(coming[stage], _appended(low, len(coming[stage])), strict=True):
+            made.changed["rank"] = rank
+
+
+def _appended(low: str | None, count: int) -> list[str]:
+    try:
+        return ranks.spread(low if low and ranks.is_rank(low) else None, None, count, _rng)
+    except ranks.NoRoom:
+        return ranks.spread(None, None, count, _rng)
+
+
+def placements_record(board: Board, placements: Sequence[Placement], origin: Origin, now: datetime) -> None:
+    """One event per card, in the transaction that wrote the records. Limits never block here; they flag."""
+    source = SOURCES[OriginKind(origin.kind)]
+    actor = Actor(
+        origin.user, source, integration_id=origin.integration_id, correlation_id=origin.correlation_id
+    )
+    number = numbers_take(len(placements), board_id=board.pk)
+    over = _over(board, placements)
+    command = new_id()
+    first = number.last_seq - len(placements) + 1
+    moves = [
+        _move(board, first + index, one, actor, now, origin.note, command, over)
+        for index, one in enumerate(placements)
+    ]
+    moves_insert(moves)
+    moves_announce(board.room, board.tenant_id, board.pk, moves, person(origin.user))
+    for load, sentence in over.values():
+        warn(board, load, sentence)
+
+
+def _over(board: Board, placements: Sequence[Placement]) -> dict[str, tuple[Load, str]]:
+    """Stage → how far it is over a limit of the whole column, for stages that cards came into."""
+    layout = layout_of(board.record_type, board.config)
+    stages = {one.new_stage for one in placements if one.new_stage and one.new_stage != one.old_stage}
+    cells = [
+        Cell(stage, None, found.limit)
+        for stage in sorted(stages)
+        if (found := layout.by_key.get(stage)) is not None and found.limit
+    ]
+    if not cells:
+        return {}
+    columns: dict[str, Any] = {
+        f"load{index}": Subquery(
+            loads.load_query(board.tenant_id, board.record_type, layout.limit_by, layout.lane_field, cell)
+        )
+        for index, cell in enumerate(cells)
+    }
+    row: Any = Board.objects.filter(pk=board.pk).order_by().values(**columns).get()
+    found_loads = [Load(cell, loads.as_decimal(row[f"load{index}"])) for index, cell in enumerate(cells)]
+    return {
+        load.cell.stage: (load, rules.full_sentence(layout, load))
+        for load in found_loads
+        if load.over is not Over.NO
+    }
+
+
+def _move(
+    board: Board, seq: int, one: Placement, actor: Actor, now: datetime, note: str, command: UUID,
+    over: dict[str, tuple[Load, str]],
+) -> Move:  # fmt: skip
+    moved_in = one.new_stage != one.old_stage and one.new_stage in over
+    return Move(
+        tenant_id=board.tenant_id, board_id=board.pk, seq=seq, record_id=one.record_id, from_stage=one.old_stage,
+        to_stage=one.new_stage, from_rank=one.old_rank, to_rank=one.new_rank, revision=one.revision, at=now,
+        user_id=actor.user.pk if actor.user else None, integration_id=actor.integration_id,
+        source=actor.source.value, reason=note[:500], ip=actor.ip,
+        over=over[one.new_stage][0].over.value if moved_in else "", override=False, command_id=command, undoes=None,
+    )  # fmt: skip
+
+
+def placement_moves(
+    board: Board, number: Number, places: Sequence[tuple[RecordState, str, str]], actor: Actor, now: datetime,
+    reason: str, command: UUID,
+) -> list[Move]:  # fmt: skip
+    """Events of cards that the system placed: (state before, stage, rank) each; records are written already."""
+    first = number.last_seq - len(places) + 1
+    return [
+        _move(
+            board, first + index,
+            Placement(
+                state.id, state.revision + 1, state.values["stage"], stage, state.values["rank"] or "", rank
+            ),
+            actor, now, reason, command, {},
+        )
+        for index, (state, stage, rank) in enumerate(places)
+    ]  # fmt: skip

@@ -1,0 +1,93 @@
+"""Figures kept per hour, day and week, so that a page over a year reads rows instead of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from boards.core.metrics import Figures, Refused, figures
+from boards.core.replay import Event
+from boards.defaults import layout_of
+from boards.models import Board, PeriodKind, Refusal, StageMetric
+from workspace.bulk import upsert_rows
+
+from .snapshots import events_of
+
+_COLUMNS = (
+    "board_id", "stage", "period", "since", "until", "entered", "exited", "throughput", "lead_average", "lead_median",
+    "lead_p90", "cycle_average", "cycle_median", "cycle_p90", "stay_average", "stay_median", "stay_p90", "wip_blocked",
+    "wip_warned", "overridden", "bottleneck",
+)  # fmt: skip
+#: how far back a run looks: the period under way and those that a late event may still change
+BACK = {PeriodKind.HOURLY: 3, PeriodKind.DAILY: 2, PeriodKind.WEEKLY: 2}
+
+
+def zone_of(board: Board) -> tzinfo:
+    try:
+        return ZoneInfo(board.tenant.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def figures_of(board: Board, since: datetime, until: datetime, events: list[Event] | None = None) -> Figures:
+    """The period's figures straight from the events."""
+    layout = layout_of(board.record_type, board.config)
+    found = list(events_of(board.pk)) if events is None else events
+    rows = Refusal.objects.filter(board=board, at__gte=since, at__lt=until).values_list("at", "stage")
+    return figures(
+        found, stages=layout.keys, active=layout.active(), done=layout.done(), since=since, until=until,
+        refused=[Refused(*row) for row in rows],
+    )  # fmt: skip
+
+
+def roll_up(board: Board, now: datetime, back: dict[PeriodKind, int] | None = None) -> int:
+    """Write the figures of the latest periods of each kind; how many rows. Running it again changes nothing."""
+    events = list(events_of(board.pk))
+    rows: list[tuple[Any, ...]] = []
+    for kind, count in (back or BACK).items():
+        for since, until in periods(kind, now, count, zone_of(board)):
+            if not events or events[0].at >= until:
+                continue
+            rows += _rows(board, kind, figures_of(board, since, until, events))
+    upsert_rows(
+        StageMetric, _COLUMNS, rows, unique=("board_id", "period", "since", "stage"), update=_COLUMNS[4:]
+    )
+    return len(rows)
+
+
+def periods(kind: PeriodKind, now: datetime, count: int, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
+    """The latest ``count`` periods, the one under way last, as instants; days and weeks begin at local midnight."""
+    if kind is PeriodKind.HOURLY:
+        top = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        for number in range(count - 1, -1, -1):
+            begin = top - timedelta(hours=number)
+            yield begin, begin + timedelta(hours=1)
+        return
+    days = 1 if kind is PeriodKind.DAILY else 7
+    today = now.astimezone(zone).date()
+    first = today - timedelta(days=today.weekday()) if days == 7 else today
+    for number in range(count - 1, -1, -1):
+        begin_on = first - timedelta(days=days * number)
+        yield tuple(  # type: ignore[misc]
+            datetime.combine(day, datetime.min.time(), zone).astimezone(UTC)
+            for day in (begin_on, begin_on + timedelta(days=days))
+        )
+
+
+def _rows(board: Board, kind: PeriodKind, found: Figures) -> Iterator[tuple[Any, ...]]:
+    head = (board.pk, "", kind.value, found.since, found.until)
+    whole = (
+        sum(stage.entered for stage in found.stages), sum(stage.exited for stage in found.stages), found.throughput,
+        found.lead.average, found.lead.median, found.lead.p90, found.cycle.average, found.cycle.median, found.cycle.p90,
+        None, None, None, sum(stage.blocked for stage in found.stages), sum(stage.warned for stage in found.stages),
+        sum(stage.overridden for stage in found.stages), max((stage.bottleneck for stage in found.stages), default=0.0),
+    )  # fmt: skip
+    yield (*head, *whole)
+    for stage in found.stages:
+        yield (
+            board.pk, stage.stage, kind.value, found.since, found.until, stage.entered, stage.exited, 0,
+            None, None, None, None, None, None, stage.stay.average, stage.stay.median, stage.stay.p90, stage.blocked,
+            stage.warned, stage.overridden, stage.bottleneck,
+        )  # fmt: skip
