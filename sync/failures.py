@@ -129,7 +129,7 @@ def _give_up(work: Work, error: SyncError) -> Outcome:
         attempts=work.mapping.attempts + 1,
         next_attempt_at=None,
         state=MappingState.ERROR,
-        state_reason=error.message[:500],
+        state_reason=_naming_field(error)[:500],
         **_error_columns(error),
     )
     publish(
@@ -163,5 +163,11 @@ def _attempt(work: Work, error: SyncError, outcome: AttemptOutcome, *, next_at: 
         )
 
 
+def _naming_field(error: SyncError) -> str:
+    """The sentence with the field at fault, unless it names that already."""
+    named = error.field is None or error.field in error.message
+    return error.message if named else f"{error.field}: {error.message}"
+
+
 def _error_columns(error: SyncError) -> dict[str, Any]:
-    return {"last_error": error.message[:1000], "error_code": error.code[:30]}
+    return {"last_error": _naming_field(error)[:1000], "error_code": error.code[:30]}

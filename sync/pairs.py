@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from connectors.base.types import ExternalRecord
 from integrations.models import MappingState
 from reconcile.digest import digest
-from reconcile.kinds import is_blank
+from reconcile.kinds import ValueProblem, is_blank
 from reconcile.loops import oscillates
 from reconcile.model import (
     JSON,
@@ -22,6 +22,7 @@ from reconcile.model import (
     Plan,
     Provenance,
     Snapshot,
+    Unmapped,
 )
 from reconcile.planner import plan as make_plan
 from sync.context import References, ResourceContext
@@ -64,6 +65,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         fm = self.rc.field_map
+        self.refs = References()
         self.local_snapshot: Snapshot = fm.read_local(self.local.values) if self.local else {}
         if self.seen is not None:
             self.external_snapshot: Snapshot = self.seen.snapshot
@@ -89,6 +91,7 @@ class Pair:
 
     def plan(self, refs: References, *, check_drift: bool = False, clock_offset: float = 0.0) -> Plan:
         """The one plan: previewed, applied and logged alike."""
+        self.refs = refs
         external_at = self.external.updated_at if self.external else None
         return make_plan(
             field_map=self.rc.field_map,
@@ -129,15 +132,17 @@ class Pair:
     def agree_brought_in(self, plan: Plan, kept: Snapshot) -> None:
         """Move the bases of what the local transaction proves; ``kept`` is what the record really holds now.
 
-        A field that is also to be sent out has its external base moved to what was just taken in, so that
-        a crash before the push leaves an ordinary one-sided local change, not a second merge.
+        A field that is also to be sent out agrees on what was just taken in, on both sides: what is here then
+        is an ordinary local change on top of it, even if the push comes much later or never came.
         """
         self._start_bases()
         assert self.base_local is not None and self.base_external is not None
         for key, value in plan.to_local.items():
             if key in self.external_snapshot:
                 self.base_external[key] = self.external_snapshot[key]
-            if key not in plan.to_external:
+            if key in plan.to_external:
+                self._agree_on_theirs(key)
+            else:
                 self.base_local[key] = kept.get(key, value)
                 is_whole = kept.get(key, value) == value
                 self.provenance[key] = (Provenance.EQUAL if is_whole else Provenance.WRITTEN).value
@@ -146,6 +151,18 @@ class Pair:
         for key in plan.accepted:
             value = plan.to_local.get(key, self.local_snapshot.get(key))
             self._agree(key, value, self.external_snapshot, Provenance.ACCEPTED)
+
+    def _agree_on_theirs(self, key: str) -> None:
+        """The local base becomes what the other side holds, in our terms, where it has a meaning here."""
+        assert self.base_local is not None
+        if key not in self.external_snapshot:
+            return
+        try:
+            theirs = self.rc.field_map.inward(key, self.external_snapshot[key], self.refs)
+        except ValueProblem:
+            return
+        if not isinstance(theirs, Unmapped):
+            self.base_local[key] = theirs
 
     def agree_sent_out(self, plan: Plan, answer: Snapshot) -> None:
         """Move the bases of what the vendor now really holds (read back, D4)."""

@@ -51,6 +51,7 @@ def bring_in(work: Work, pair: Pair, plan: Plan, refs: References) -> None:
         return
     now = runtime().now()
     kept: Snapshot = {}
+    kind = ConflictKind.BOTH_CHANGED if pair.bases else ConflictKind.NO_AGREED_STATE
     with transaction.atomic():
         if plan.to_local:
             assert pair.local is not None
@@ -67,19 +68,19 @@ def bring_in(work: Work, pair: Pair, plan: Plan, refs: References) -> None:
             work.field_changes["local"] = _from_to(pair.local_snapshot, plan.to_local)
             pair.remember_writes(plan.to_local, "local", plan.to_local, now)
         pair.agree_brought_in(plan, kept)
-        _record_conflicts(work, pair, plan)
+        _record_conflicts(work, pair, plan, kind)
         leases.save(work.mapping, **_base_columns(pair))
     runtime().point("after_bring_in")
 
 
-def _record_conflicts(work: Work, pair: Pair, plan: Plan) -> None:
+def _record_conflicts(work: Work, pair: Pair, plan: Plan, kind: ConflictKind) -> None:
     """Open, update, journal, carry on or withdraw what the plan says about conflicts."""
     now = runtime().now()
     for group in plan.conflicts:
         conflict_open(
             mapping=work.mapping,
             group=group,
-            kind=ConflictKind.BOTH_CHANGED if pair.bases else ConflictKind.NO_AGREED_STATE,
+            kind=kind,
             record_title=title_of(pair),
             local_changed_at=pair.local.updated_at if pair.local else None,
             external_changed_at=pair.external.updated_at if pair.external else None,
