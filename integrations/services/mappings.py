@@ -175,6 +175,8 @@ def _adopt_in_doubt(
     ).first()
     if mapping is None:
         return None
+    noticed = Mapping.objects.filter(integration=integration, resource=resource, external_id=external_id)
+    noticed.filter(record_id__isnull=True).delete()  # it only waited for this answer
     WriteIntent.objects.filter(mapping=mapping, state__in=[IntentState.OPEN, IntentState.IN_DOUBT]).update(
         state=IntentState.SETTLED, evidence="named by a person", settled_at=now
     )
@@ -183,6 +185,23 @@ def _adopt_in_doubt(
     )
     _mark(mapping, "linked", now, wakes=False)
     mapping.refresh_from_db()
+    return mapping
+
+
+def mapping_create_again(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
+    """A person looked there and found nothing: a create in doubt is sent anew. Raises ``NotNow`` if none is in doubt."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        settled = WriteIntent.objects.filter(mapping=mapping, state=IntentState.IN_DOUBT).update(
+            state=IntentState.FAILED, evidence=f"{user} looked there and found nothing."[:500], settled_at=now
+        )
+        if not settled:
+            raise NotNow("No create of this record is in doubt.")
+        Mapping.objects.filter(id=mapping.id).update(
+            state=MappingState.PENDING, state_reason="Being created there again."
+        )
+        _mark(mapping, "create again", now)
+        _noted(mapping, "mapping.created_again", user, "The record is sent again: it did not arrive.", now)
     return mapping
 
 
@@ -219,7 +238,7 @@ def mapping_announce(mapping: Mapping) -> None:
         {
             "id": str(mapping.id),
             "integration": str(mapping.integration_id),
-            "record": str(mapping.record_id or ""),
+            "record_id": str(mapping.record_id or ""),
             "state": mapping.state,
         },
         tenant_id=mapping.tenant_id,

@@ -1,0 +1,293 @@
+"""A record is made there exactly once, whatever dies or lies on the way (E6, I7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.base.errors import (
+    AlreadyExists,
+    ContractBroken,
+    RateLimited,
+    RecordProblem,
+    Retryable,
+)
+from connectors.base.types import CreateClass
+from integrations.models import IntentState, Mapping, WriteIntent
+from integrations.services.mappings import mapping_create_again, mapping_link_existing
+from tests.integration.sync.hub import Hub
+from workspace.models import Task
+
+CLASSES = [CreateClass.KEYED, CreateClass.UPSERT, CreateClass.MARKER]
+LOST = Retryable("The answer never came.", code="timeout", ambiguous=True)
+
+
+def _declare(hub: Hub, create_class: CreateClass) -> None:
+    hub.vendor.reshape("card", create_class=create_class)
+    hub.vendor.repeats_keys = create_class in {CreateClass.KEYED, CreateClass.UPSERT}
+
+
+def _until_quiet(hub: Hub, rounds: int = 6) -> None:
+    for _ in range(rounds):
+        hub.clock.wait(minutes=3)
+        hub.sync()
+
+
+def test_an_intent_is_committed_before_the_call_and_settled_with_the_answer(hub: Hub) -> None:
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    intent = WriteIntent.objects.get()
+    card = hub.row(task)
+    assert (intent.kind, intent.state, intent.evidence) == (
+        "create",
+        IntentState.SETTLED,
+        f"created as {card.id}",
+    )
+    assert card.key == intent.key and intent.fields["external"]["title"] == "Sand the hull"
+
+
+@pytest.mark.parametrize("create_class", CLASSES)
+@pytest.mark.parametrize("point", ["after_intent", "after_call", "after_bases"])
+def test_a_worker_killed_at_any_point_leaves_exactly_one_record(
+    hub: Hub, create_class: CreateClass, point: str
+) -> None:
+    _declare(hub, create_class)
+    task = hub.create(title="Sand the hull", labels=["wood"])
+    with hub.killed(point):
+        hub.push()
+    _until_quiet(hub)
+    (card,) = hub.vendor.of("card")
+    assert hub.row(task) is card and card.data["tags"] == ["wood"]
+    assert hub.pair(task).state == "synced" and hub.counts()["mappings"] == 1
+    assert not WriteIntent.objects.filter(state__in=["open", "in_doubt"]).exists()
+
+
+@pytest.mark.parametrize("create_class", CLASSES)
+@pytest.mark.parametrize("late", [True, False])
+def test_a_create_whose_answer_is_lost_makes_one_record(
+    hub: Hub, create_class: CreateClass, late: bool
+) -> None:
+    _declare(hub, create_class)
+    hub.vendor.fail("create", LOST, after=late)
+    task = hub.create(title="Sand the hull")
+    _until_quiet(hub)
+    (card,) = hub.vendor.of("card")
+    assert hub.row(task) is card and hub.pair(task).state == "synced"
+
+
+@pytest.mark.parametrize("create_class", CLASSES)
+def test_an_edit_made_between_the_lost_create_and_its_settling_arrives(
+    hub: Hub, create_class: CreateClass
+) -> None:
+    _declare(hub, create_class)
+    hub.vendor.fail("create", LOST, after=True)
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    hub.edit(task, title="Sand and paint the hull")
+    _until_quiet(hub)
+    (card,) = hub.vendor.of("card")
+    assert card.data["name"] == "Sand and paint the hull" and hub.counts()["conflicts"] == 0
+
+
+def test_an_edit_made_there_before_the_lost_create_was_settled_comes_in(hub: Hub) -> None:
+    hub.vendor.fail("create", LOST, after=True)
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    hub.vendor.change(hub.vendor.of("card")[0], name="Sand the keel")
+    _until_quiet(hub)
+    assert hub.fresh(task).title == "Sand the keel" and hub.counts()["conflicts"] == 0
+
+
+def test_a_marker_that_is_not_found_is_waited_for_before_the_create_goes_again(hub: Hub) -> None:
+    hub.vendor.fail("create", LOST)
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    hub.clock.wait(seconds=5)
+    hub.push()
+    assert hub.vendor.count("create") == 1
+    assert "until it can't arrive any more" in hub.pair(task).state_reason
+    hub.clock.wait(seconds=61)
+    hub.push()
+    assert hub.vendor.count("create") == 2 and len(hub.vendor.of("card")) == 1
+    assert WriteIntent.objects.count() == 1
+
+
+def test_a_create_that_certainly_failed_goes_again_with_the_same_key(hub: Hub) -> None:
+    hub.vendor.reshape("card", create_class=CreateClass.UNPROVABLE)
+    hub.vendor.fail("create", Retryable("No connection.", code="network"))
+    hub.vendor.fail("create", RateLimited("Slow down.", retry_after=3))
+    task = hub.create(title="Sand the hull")
+    for _ in range(3):
+        hub.push()
+        hub.clock.wait(seconds=5)
+    assert hub.row(task).key == WriteIntent.objects.get().key
+    assert hub.pair(task).state == "synced"
+
+
+def test_a_create_answered_with_nonsense_may_have_happened(hub: Hub) -> None:
+    hub.vendor.fail("create", ContractBroken("HTML where JSON was expected."), after=True)
+    task = hub.create(title="Sand the hull")
+    _until_quiet(hub)
+    assert len(hub.vendor.of("card")) == 1 and hub.pair(task).state == "synced"
+
+
+# -- unprovable --------------------------------------------------------------------------------------------
+
+
+def _in_doubt(hub: Hub, *, arrived: bool = True) -> Any:
+    hub.vendor.reshape("card", create_class=CreateClass.UNPROVABLE)
+    hub.vendor.fail("create", LOST, after=arrived)
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    hub.clock.wait(minutes=5)
+    hub.push()
+    return task
+
+
+def test_an_unprovable_create_is_in_doubt_and_nothing_is_sent_again(hub: Hub) -> None:
+    task = _in_doubt(hub)
+    assert hub.pair(task).state == "in_doubt" and "no way to prove" in hub.pair(task).state_reason
+    hub.edit(task, title="Sand and paint")
+    _until_quiet(hub)
+    assert hub.vendor.count("create") == 1
+    assert hub.pair(task).state == "in_doubt" and WriteIntent.objects.get().state == IntentState.IN_DOUBT
+
+
+def test_unknown_records_wait_while_a_create_is_in_doubt(hub: Hub) -> None:
+    task = _in_doubt(hub)
+    stranger = hub.vendor.add(name="Somebody else's")
+    hub.sync()
+    assert hub.pair(stranger).record_id is None
+    assert "in doubt" in hub.pair(stranger).state_reason
+    (ours,) = [card for card in hub.vendor.of("card") if card is not stranger]
+    mapping_link_existing(
+        integration=hub.integration, resource="card", record_type="task", record_id=task.pk,
+        external_id=ours.id, user=hub.person, now=hub.clock.at,
+    )  # fmt: skip
+    _until_quiet(hub)
+    assert hub.row(task) is ours and hub.pair(task).state == "synced"
+    assert hub.record(stranger).title == "Somebody else's"
+    assert hub.counts()["mappings"] == 2 and len(hub.vendor.of("card")) == 2
+
+
+def test_known_records_go_on_while_a_create_is_in_doubt(hub: Hub) -> None:
+    known = hub.vendor.add(name="Known")
+    hub.sync()
+    _in_doubt(hub)
+    hub.vendor.change(known, name="Known and changed")
+    hub.sync()
+    assert hub.record(known).title == "Known and changed"
+
+
+def test_a_create_in_doubt_that_never_arrived_can_be_sent_again_by_a_person(hub: Hub) -> None:
+    task = _in_doubt(hub, arrived=False)
+    mapping_create_again(mapping=hub.pair(task), user=hub.person, now=hub.clock.at)
+    hub.push()
+    assert hub.row(task).data["name"] == "Sand the hull" and hub.pair(task).state == "synced"
+    assert sorted(WriteIntent.objects.values_list("state", flat=True)) == ["failed", "settled"]
+
+
+# -- somebody was first ------------------------------------------------------------------------------------
+
+
+def test_a_record_that_exists_there_already_is_adopted_and_compared(hub: Hub) -> None:
+    there = hub.vendor.add(name="Sand the hull", notes="By hand", key="other")
+    hub.configure(create_missing_locally=False)
+    hub.vendor.fail("create", AlreadyExists("The name is taken.", external_id=there.id))
+    task = hub.create(title="Sand the hull", labels=["wood"])
+    hub.push()
+    assert hub.row(task) is there and len(hub.vendor.of("card")) == 1
+    assert (hub.fresh(task).description, there.data["tags"]) == ("By hand", ["wood"])
+    assert hub.pair(task).state == "synced"
+
+
+def test_a_record_that_exists_there_and_belongs_to_another_is_a_dead_letter(hub: Hub) -> None:
+    there = hub.vendor.add(name="Sand the hull")
+    hub.sync()
+    hub.vendor.fail("create", AlreadyExists("The name is taken.", external_id=there.id))
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    pair = hub.pair(task)
+    assert (pair.state, pair.is_dead, pair.external_id) == ("error", True, None)
+    assert "linked to another record" in pair.state_reason
+
+
+def test_the_placeholder_of_a_webhook_that_came_first_makes_way(hub: Hub) -> None:
+    task = hub.create(title="Sand the hull")
+    with hub.killed("after_call"):
+        hub.push()
+    (card,) = hub.vendor.of("card")
+    hub.deliver("created", card)
+    hub.take_deliveries()
+    assert Mapping.objects.count() == 2
+    _until_quiet(hub)
+    assert hub.row(task) is card and Mapping.objects.count() == 1
+    assert hub.counts()["mappings"] == 1 and hub.pair(task).state == "synced"
+
+
+def test_our_record_in_a_listing_before_its_create_is_settled_is_not_taken_for_new(hub: Hub) -> None:
+    task = hub.create(title="Sand the hull")
+    with hub.killed("after_call"):
+        hub.push()
+    hub.pull(full=True)
+    _until_quiet(hub)
+    assert Task.objects.count() == 1 and Mapping.objects.count() == 1 and hub.pair(task).state == "synced"
+
+
+def test_a_create_the_vendor_refuses_is_a_dead_letter_that_names_the_field(hub: Hub) -> None:
+    hub.vendor.fail("create", RecordProblem("Too long.", status=422, field="name"))
+    task = hub.create(title="Sand the hull")
+    hub.push()
+    pair = hub.pair(task)
+    assert (pair.state, pair.is_dead, pair.error_code) == ("error", True, "validation")
+    assert pair.state_reason == "name: Too long."
+    assert WriteIntent.objects.get().state == IntentState.FAILED
+    hub.edit(task, title="Sand")
+    hub.push()
+    assert hub.row(task).data["name"] == "Sand" and hub.pair(task).state == "synced"
+
+
+# -- linking what exists -----------------------------------------------------------------------------------
+
+
+def test_linking_two_records_by_hand_agrees_fills_blanks_and_asks_about_the_rest(hub: Hub) -> None:
+    hub.configure(
+        create_missing_externally=False, create_missing_locally=False, conflict_strategy="latest_wins"
+    )
+    task = hub.create(title="Sand the hull", description="Same")
+    card = hub.vendor.add(name="Sand the keel", notes="Same", tags=["wood"])
+    hub.push()
+    mapping_link_existing(
+        integration=hub.integration, resource="card", record_type="task", record_id=task.pk,
+        external_id=card.id, user=hub.person, now=hub.clock.at,
+    )  # fmt: skip
+    hub.push()
+    task = hub.fresh(task)
+    assert (task.title, card.data["name"]) == ("Sand the hull", "Sand the keel")
+    assert list(task.labels) == ["wood"]
+    conflict = hub.open_conflict()
+    assert conflict.kind == "no_agreed_state" and conflict.fields[0]["base"] is None
+    hub.decide(conflict, "local")
+    hub.push()
+    assert card.data["name"] == "Sand the hull"
+
+
+def test_a_create_is_not_asked_for_where_the_switch_is_off(hub: Hub) -> None:
+    hub.configure(create_missing_externally=False)
+    hub.create(title="Only here")
+    hub.push()
+    assert hub.vendor.count("create") == 0 and Mapping.objects.count() == 0
+
+
+@pytest.mark.parametrize("switch", [{"create_missing_locally": False}, {"sync_direction": "out"}])
+def test_nothing_is_made_here_where_the_switch_or_direction_is_against_it(
+    hub: Hub, switch: dict[str, Any]
+) -> None:
+    hub.configure(**switch)
+    card = hub.vendor.add(name="Only there")
+    hub.pull()
+    hub.deliver("created", card)
+    hub.take_deliveries()
+    hub.push()
+    assert not Task.objects.exists() and Mapping.objects.count() == 0
