@@ -192,15 +192,16 @@ class SimClient:
             cards = [c for c in cards if not c.is_deleted or (c.deleted_at or c.created_at) > visible_before]
         else:
             cards = [c for c in cards if not c.is_deleted]
-        cards = sorted(cards, key=lambda c: (c.created_at, c.id))
-        start = int(token or 0)
-        page = cards[start : start + self.profile.page_size]
-        end = start + self.profile.page_size
+        # pages are cut by key, not by offset: a list that moves meanwhile hides nothing
+        cards = sorted(
+            (c for c in cards if token is None or _number(c.id) > token), key=lambda c: _number(c.id)
+        )
+        page = cards[: self.profile.page_size]
         answer = Page(
             records=[self._record(card) for card in page],
-            next_token=end if end < len(cards) else None,
+            next_token=_number(page[-1].id) if len(cards) > len(page) else None,
             server_time=self.vendor.now(),
-            deleted_ids=gone if start == 0 else [],
+            deleted_ids=gone if token is None else [],
         )
         meanwhile, self.vendor.meanwhile = self.vendor.meanwhile, None
         if meanwhile is not None:
@@ -322,6 +323,10 @@ class SimClient:
 
     def close(self) -> None:
         return None
+
+
+def _number(card_id: str) -> int:
+    return int(card_id[1:])
 
 
 LINKS = (
