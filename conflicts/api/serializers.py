@@ -55,7 +55,7 @@ class ConflictDetail(ConflictOut):
         return {entry["key"]: entry["base"] for entry in conflict.fields}
 
 
-class ChoiceIn(serializers.Serializer[Any]):
+class ConflictChoiceIn(serializers.Serializer[Any]):
     choice = serializers.CharField(
         help_text="local, external, base, merged, newest or custom; keep_and_recreate, accept_delete or unlink for a "
         "deletion; link or create for a possible duplicate."
@@ -68,7 +68,7 @@ class ResolveIn(serializers.Serializer[Any]):
 
     strategy = serializers.ChoiceField(choices=ConflictStrategy.choices, required=False)
     resolved_data = serializers.DictField(child=serializers.JSONField(allow_null=True), required=False)
-    choices = serializers.DictField(child=ChoiceIn(), required=False)
+    choices = serializers.DictField(child=ConflictChoiceIn(), required=False)
     push_to_external = serializers.BooleanField(default=True)
     version = serializers.IntegerField(min_value=1)
     local_revision = serializers.IntegerField(min_value=0, required=False)
@@ -91,7 +91,7 @@ class ResolvedOut(serializers.Serializer[Any]):
     conflict = ConflictDetail()
 
 
-class VersionIn(serializers.Serializer[Any]):
+class ConflictVersionIn(serializers.Serializer[Any]):
     version = serializers.IntegerField(min_value=1)
     note = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
 
@@ -105,20 +105,20 @@ class RevertedOut(serializers.Serializer[Any]):
     new_conflict = serializers.UUIDField(allow_null=True)
 
 
-class SeenIn(serializers.Serializer[Any]):
+class ConflictSeenIn(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     version = serializers.IntegerField(min_value=1)
 
 
-class BulkIn(serializers.Serializer[Any]):
-    conflicts = SeenIn(many=True, allow_empty=False, max_length=BULK_LIMIT)
+class ConflictBulkIn(serializers.Serializer[Any]):
+    conflicts = ConflictSeenIn(many=True, allow_empty=False, max_length=BULK_LIMIT)
     choice = serializers.ChoiceField(choices=list(BULK_CHOICES))
     push_to_external = serializers.BooleanField(default=True)
     dry_run = serializers.BooleanField(default=True, help_text="Say false to carry it out.")
     note = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
 
 
-class BulkOut(serializers.Serializer[Any]):
+class ConflictBulkOut(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     done = serializers.ListField(child=serializers.UUIDField())
     skipped = serializers.DictField(child=serializers.CharField(), help_text="Why, by id.")

@@ -37,10 +37,11 @@ from integrations.models import ConflictStrategy, Integration
 from workspace.access import Action
 
 from .serializers import (
-    BulkIn,
-    BulkOut,
+    ConflictBulkIn,
+    ConflictBulkOut,
     ConflictDetail,
     ConflictOut,
+    ConflictVersionIn,
     DecisionPreviewOut,
     ResolvedOut,
     ResolveIn,
@@ -49,7 +50,6 @@ from .serializers import (
     RuleIn,
     RuleOut,
     TrialOut,
-    VersionIn,
 )
 
 CHOICE_OF = {
@@ -190,11 +190,11 @@ class ConflictViewSet(DeskViewSet):
         found = conflict_preview(self.get_object(), choices=choices_from(data), push=data["push_to_external"])
         return Response(DecisionPreviewOut(found).data)
 
-    @extend_schema(request=VersionIn, responses=ConflictDetail)
+    @extend_schema(request=ConflictVersionIn, responses=ConflictDetail)
     @action(detail=True, methods=["post"])
     def ignore(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Leave the sides as they differ; the next change on either counts again."""
-        data = self.valid(VersionIn)
+        data = self.valid(ConflictVersionIn)
         conflict = conflict_ignore(
             conflict_id=self.get_object().pk,
             tenant=self.tenant,
@@ -230,11 +230,13 @@ class ConflictViewSet(DeskViewSet):
             {"restored": outcome.restored, "new_conflict": outcome.conflict and str(outcome.conflict.pk)}
         )
 
-    @extend_schema(request=BulkIn, responses=BulkOut, parameters=[TENANT_PARAMETER, KEY_PARAMETER])
+    @extend_schema(
+        request=ConflictBulkIn, responses=ConflictBulkOut, parameters=[TENANT_PARAMETER, KEY_PARAMETER]
+    )
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Decide many alike, in exactly the versions named; a dry run unless told otherwise."""
-        data = self.valid(BulkIn)
+        data = self.valid(ConflictBulkIn)
         outcome = conflicts_decide_bulk(
             tenant=self.tenant,
             user=request.user,
@@ -298,13 +300,15 @@ class MergeRuleViewSet(DeskViewSet):
         """Change, switch or move a rule."""
         data = self.valid(RuleIn, partial=True)
         self._integration(data)
-        rule = rule_update(rule_id=self.get_object().pk, tenant=self.tenant, now=timezone.now(), **data)
+        rule = rule_update(
+            rule_id=self.get_object().pk, tenant=self.tenant, user=request.user, now=timezone.now(), **data
+        )
         return Response(RuleOut(rule).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Forget it; what it decided stays."""
-        rule_delete(rule_id=self.get_object().pk, tenant=self.tenant)
+        rule_delete(rule_id=self.get_object().pk, tenant=self.tenant, user=request.user)
         return Response(status=204)
 
     @extend_schema(request=None, responses=TrialOut(many=True))

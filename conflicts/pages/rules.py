@@ -193,16 +193,19 @@ class RuleDo(HubAction):
         now = timezone.now()
         match action:
             case "delete":
-                rule_delete(rule_id=pk, tenant=self.tenant)
+                rule_delete(rule_id=pk, tenant=self.tenant, user=request.user)
                 self.say("The rule is gone; what it decided stays as it is.")
                 return HttpResponseRedirect(reverse("desk:rules"))
             case "on" | "off":
-                rule_update(rule_id=pk, tenant=self.tenant, now=now, enabled=action == "on")
+                rule_update(
+                    rule_id=pk, tenant=self.tenant, user=request.user, now=now, enabled=action == "on"
+                )
                 self.say(f"The rule is switched {action}.")
             case "up" | "down":
                 rule_update(
                     rule_id=pk,
                     tenant=self.tenant,
+                    user=request.user,
                     now=now,
                     position=rule.position + (1 if action == "down" else -1),
                 )

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from conflicts.maps import local_fields
 from conflicts.models import ConflictResolution, ConflictStatus
+from integrations.audit import audit
 from integrations.models import Mapping as Pair
 from integrations.services.marks import mark_dirty
 from workspace.models import Tenant
@@ -69,6 +70,8 @@ def conflict_decide(
             apply_locally(conflict, resolved, fields, user=user, now=now)
         else:
             _hand_over(conflict, now)
+        chosen = {key: ("", entry["choice"]) for key, entry in resolved.items()}
+        audit(conflict, "conflict.decided", user=user, changes=chosen, note=note)
     announce(conflict, "conflict.decided", by=user.get_username())
     return conflict
 
@@ -101,6 +104,7 @@ def conflict_ignore(
         )
         if not is_ours:
             _hand_over(conflict, now)
+        audit(conflict, "conflict.ignored", user=user, note=note)
     announce(conflict, "conflict.ignored", by=user.get_username())
     return conflict
 
@@ -137,6 +141,7 @@ def conflict_reopen(*, conflict_id: UUID, tenant: Tenant, user: Any, now: dateti
         if not changed:
             raise StaleConflict("Someone else changed this conflict in the same moment.", conflict)
         _hand_over(conflict, now)
+        audit(conflict, "conflict.reopened", user=user)
     announce(conflict, "conflict.reopened", by=user.get_username())
     return conflict
 

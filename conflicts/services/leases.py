@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from conflicts.models import OPEN_STATUSES, ConflictResolution
+from integrations.audit import audit
 from workspace.models import Tenant
 
 from .decisions import get_conflict
@@ -41,6 +42,7 @@ def lease_take_over(*, conflict_id: UUID, tenant: Tenant, user: Any, now: dateti
         note = f"{user.get_username()} took over from {before.lease_user.get_username()}."
         conflict.decision_note = f"{conflict.decision_note} {note}".strip()[-500:]
         conflict.save(update_fields=["decision_note"])
+        audit(conflict, "conflict.taken_over", user=user, note=note)
     return conflict
 
 

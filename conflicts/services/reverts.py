@@ -12,6 +12,7 @@ from django.db import transaction
 
 from conflicts.maps import local_fields
 from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus
+from integrations.audit import audit
 from workspace.models import OriginKind, Tenant
 from workspace.services import (
     InvalidRecord,
@@ -199,4 +200,5 @@ def _note(conflict: ConflictResolution, user: Any, outcome: Reverted, now: datet
     conflict.decision_note = f"{conflict.decision_note} Taken back by {user.get_username()}.".strip()[:500]
     conflict.updated_at = now
     conflict.save(update_fields=["decision_note", "updated_at"])
+    audit(conflict, "conflict.reverted", user=user, note=", ".join(sorted(outcome.restored)))
     announce(conflict, "conflict.reverted", by=user.get_username())

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from conflicts.maps import local_fields
 from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus, MergeRule
+from integrations.audit import audit
 from integrations.models import Integration
 from reconcile.kinds import Kind
 from reconcile.model import Clocks, FieldConflict, FieldRule, Policy, Rule
@@ -101,7 +102,7 @@ def rule_create(
     """A new rule at the end of the order. Raises ``InvalidDecision`` naming the field."""
     _check_rule(tenant=tenant, rule=rule, integration=integration, expires_at=expires_at, now=now)
     last = MergeRule.objects.filter(tenant=tenant).aggregate(last=Max("position"))["last"]
-    return MergeRule.objects.create(
+    row = MergeRule.objects.create(
         tenant=tenant,
         integration=integration,
         resource=resource,
@@ -113,9 +114,11 @@ def rule_create(
         note=note[:300],
         created_by=user,
     )
+    audit(row, "rule.created", user=user, note=note)
+    return row
 
 
-def rule_update(*, rule_id: UUID, tenant: Tenant, now: datetime, **changes: Any) -> MergeRule:
+def rule_update(*, rule_id: UUID, tenant: Tenant, user: Any, now: datetime, **changes: Any) -> MergeRule:
     """Change a rule; a moved one takes the wanted ``position`` and the others make room."""
     row = MergeRule.objects.get(id=rule_id, tenant=tenant)
     allowed = {
@@ -133,6 +136,7 @@ def rule_update(*, rule_id: UUID, tenant: Tenant, now: datetime, **changes: Any)
     if unknown:
         raise InvalidDecision(dict.fromkeys(unknown, "This cannot be changed."))
     position = changes.pop("position", None)
+    before = {name: getattr(row, name) for name in changes}
     for name, value in changes.items():
         setattr(row, name, value)
     _check_rule(
@@ -143,6 +147,12 @@ def rule_update(*, rule_id: UUID, tenant: Tenant, now: datetime, **changes: Any)
         now=now,
     )
     row.save()
+    audit(
+        row,
+        "rule.changed",
+        user=user,
+        changes={name: (before[name], value) for name, value in changes.items()},
+    )
     if position is not None:
         _place(row, int(position))
     return row
@@ -160,9 +170,11 @@ def _place(row: MergeRule, position: int) -> None:
     MergeRule.objects.bulk_update(others, ["position"])
 
 
-def rule_delete(*, rule_id: UUID, tenant: Tenant) -> None:
+def rule_delete(*, rule_id: UUID, tenant: Tenant, user: Any) -> None:
     """What it decided keeps its journal; only the reference to the rule goes."""
-    MergeRule.objects.get(id=rule_id, tenant=tenant).delete()
+    row = MergeRule.objects.get(id=rule_id, tenant=tenant)
+    audit(row, "rule.deleted", user=user)
+    row.delete()
 
 
 def _check_rule(
