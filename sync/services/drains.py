@@ -12,6 +12,7 @@ from django.db.models import Q
 from integrations import breaker
 from integrations.models import Integration, Mapping
 from sync import leases
+from sync.clients import Clients
 from sync.context import IntegrationContext
 from sync.runtime import runtime
 from sync.services.pair_sync import claimed_sync
@@ -38,8 +39,10 @@ def integration_drain(*, integration_id: UUID) -> Counter[str]:
         claimed = claim_due(integration_id)
         if not claimed:
             return outcomes
-        for mapping in claimed:
-            outcomes[claimed_sync(mapping, context=context, correlation_id=mapping.lease_token)] += 1
+        with Clients(integration) as clients:
+            for mapping in claimed:
+                token = mapping.lease_token
+                outcomes[claimed_sync(mapping, context=context, correlation_id=token, clients=clients)] += 1
         integration.refresh_from_db()
         if integration.status not in {"ACTIVE", "DEGRADED"}:
             return outcomes

@@ -15,6 +15,7 @@ from integrations.services.status import integration_failed
 from reconcile.model import RecordAction, SideState
 from reconcile.records import record_action
 from sync import leases, scopes
+from sync.clients import Clients
 from sync.context import IntegrationContext
 from sync.failures import pair_failed, pair_waits
 from sync.pairs import Pair
@@ -50,9 +51,19 @@ def claimed_sync(
     context: IntegrationContext | None = None,
     job: SyncJob | None = None,
     correlation_id: str = "",
+    clients: Clients | None = None,
 ) -> Outcome:
-    """As ``mapping_sync``, for a pair whose lease the caller holds."""
+    """As ``mapping_sync``, for a pair whose lease the caller holds, and perhaps ``clients`` that are open."""
     context = context or IntegrationContext(mapping.integration)
+    if clients is None:
+        with Clients(context.integration) as own:
+            return _claimed_sync(mapping, context, job, correlation_id, own)
+    return _claimed_sync(mapping, context, job, correlation_id, clients)
+
+
+def _claimed_sync(
+    mapping: Mapping, context: IntegrationContext, job: SyncJob | None, correlation_id: str, clients: Clients
+) -> Outcome:
     integration = context.integration
     if mapping.state in RESTING:
         leases.release(mapping, clean=True)
@@ -60,10 +71,9 @@ def claimed_sync(
     if integration.status not in {"ACTIVE", "DEGRADED"} or integration.deleted_at:
         leases.release(mapping, clean=False, next_attempt_at=runtime().now() + timedelta(minutes=5))
         return Outcome.WAITING
-    client = None
     try:
         breaker.guard(integration, runtime().now())
-        client = runtime().open_client(integration, mapping.priority)
+        client = clients.of(mapping.priority)
         work = Work(
             mapping,
             context,
@@ -95,9 +105,6 @@ def claimed_sync(
         integration_failed(integration, problem.message, now=runtime().now())
         leases.release(mapping, clean=False, next_attempt_at=runtime().now() + timedelta(minutes=5))
         return Outcome.WAITING
-    finally:
-        if client is not None:
-            client.close()
 
 
 def _rounds(work: Work) -> Outcome:
