@@ -131,7 +131,10 @@ def configuration(url: str) -> dict[str, Any]:
             "tasks": {
                 "entity": "task", "id_path": "id", "id_type": "integer", "updated_at_path": "updated_at",
                 "list": {"path": "/tasks", **LISTING}, "get": {"path": "/tasks/{id}", "record_path": "data"},
-                "update": {"method": "PATCH", "path": "/tasks/{id}", "record_path": "data"},
+                "update": {
+                    "method": "PATCH", "path": "/tasks/{id}", "record_path": "data",
+                    "precondition": {"header": "If-Match", "value_path": "updated_at"},
+                },
                 "reread_after_write": False,
                 "fields": TASK_FIELDS,
             },
