@@ -205,6 +205,22 @@ def mapping_create_again(*, mapping: Mapping, user: Any, now: datetime | None = 
     return mapping
 
 
+#: the mark of a deletion that a person let go on although it is over the budget
+RELEASED = "released"
+
+
+def mapping_release(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
+    """Let a quarantined deletion go on; the evidence is looked at again first (E7). Raises ``NotNow`` if none waits."""
+    _check_running(mapping)
+    with transaction.atomic():
+        rows = Mapping.objects.filter(id=mapping.id, state=MappingState.QUARANTINED)
+        if not rows.update(state=MappingState.PENDING, state_reason=f"Released by {user}."[:500]):
+            raise NotNow("Only a deletion in quarantine can be released.")
+        _mark(mapping, RELEASED, now)
+        _noted(mapping, "mapping.released", user, "A deletion over the budget was let go on.", now)
+    return mapping
+
+
 def _check_running(mapping: Mapping) -> None:
     if mapping.integration.status not in RUNNING_STATUSES:
         word = mapping.integration.get_status_display().lower()

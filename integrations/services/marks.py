@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Case, F, PositiveSmallIntegerField, QuerySet, Value, When
+from django.db.models import Case, F, PositiveSmallIntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
@@ -18,6 +18,8 @@ from workspace.wakeups import wake
 CHUNK = 5000
 
 T = TypeVar("T")
+
+_HELD = Q(is_dead=True) | Q(state__in=[MappingState.HELD, MappingState.QUARANTINED])
 
 
 def mark_dirty(
@@ -32,12 +34,15 @@ def mark_dirty(
     now: datetime | None = None,
     wakes: bool = True,
     clears_wait: bool = False,
+    lifts_holds: bool = False,
 ) -> int:
     """Mark pairs as to be looked at, by their ids or by what the vendor calls them; how many there were.
 
     One UPDATE per 5,000. A pair that is marked already keeps its age and the more urgent priority. Tombstones
     and pairs stopped by a person stay as they are. ``clears_wait`` drops the wait for a retry and a dead letter's
-    hold: someone wants it tried now. With ``wakes`` one worker is woken per integration.
+    hold: someone wants it tried now. ``lifts_holds`` does so only for pairs that are held, quarantined or dead: the
+    other side has news, which may end what held them; a retry after a failure keeps its time. With ``wakes`` one
+    worker is woken per integration.
     """
     if mapping_ids is None and (integration is None or external_ids is None):
         raise ValueError("name pairs by mapping_ids, or by integration, resource and external_ids")
@@ -45,6 +50,16 @@ def mark_dirty(
     values = _mark(reason, priority, method, now)
     if clears_wait:
         values |= {"next_attempt_at": None, "attempts": 0, "is_dead": False}
+    elif lifts_holds:
+        values |= {
+            "next_attempt_at": Case(When(_HELD, then=Value(None)), default=F("next_attempt_at")),
+            "attempts": Case(
+                When(is_dead=True, then=Value(0)),
+                default=F("attempts"),
+                output_field=PositiveSmallIntegerField(),
+            ),
+            "is_dead": False,
+        }
     marked = 0
     for rows in _selections(mapping_ids, integration, resource, external_ids):
         marked += rows.exclude(state__in=[MappingState.TOMBSTONE, MappingState.STOPPED]).update(**values)

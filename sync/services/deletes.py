@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -11,6 +12,7 @@ from conflicts.services import RECORD_GROUP, conflict_applied, conflict_open, co
 from connectors.base.errors import RecordGone, RecordProblem
 from connectors.base.types import Can
 from integrations.models import Integration, IntentState, Mapping, MappingState, Operation, WriteIntent
+from integrations.services.mappings import RELEASED
 from reconcile.model import ConflictGroup, DeletePolicy, FieldConflict, SideState
 from sync import leases
 from sync.journal import log_pair
@@ -40,9 +42,21 @@ def over_budget(integration: Integration) -> str:
     return f"{closed} deletions in the last day; the budget is {allowed}. Check the other side, then release them."
 
 
+def why_not_yet(work: Work) -> str:
+    """Why this deletion waits in quarantine; empty if it may go on. Only a person lets it out: a budget that fills
+    up again day by day must not carry out the mass deletion that it held back.
+    """
+    mapping = work.mapping
+    if mapping.dirty_reason == RELEASED:
+        return ""
+    if mapping.state == MappingState.QUARANTINED:
+        return mapping.state_reason
+    return over_budget(work.integration)
+
+
 def delete_locally(work: Work, pair: Pair) -> Outcome:
     """The external record was deleted, with evidence: tombstone here, unless that would be too many."""
-    refusal = over_budget(work.integration)
+    refusal = why_not_yet(work)
     if refusal:
         return quarantine(work, refusal)
     now = runtime().now()
@@ -65,7 +79,7 @@ def delete_externally(work: Work, pair: Pair, *, archive: bool) -> Outcome:
     can = work.rc.resource.can
     if (archive and Can.ARCHIVE not in can) or (not archive and Can.DELETE not in can):
         return ask(work, pair, deleted_here=True)
-    refusal = over_budget(work.integration)
+    refusal = why_not_yet(work)
     if refusal:
         return quarantine(work, refusal)
     assert work.mapping.external_id is not None
@@ -140,16 +154,21 @@ def hold(work: Work, reason: str) -> Outcome:
     return Outcome.HELD
 
 
-def leave_scope(work: Work, pair: Pair) -> Outcome:
+def leave_scope(work: Work, pair: Pair, *, there: SideState) -> Outcome:
     """A side left the filter, was archived or moved away: a state of its own, nothing is deleted."""
+    is_ours = there in {SideState.SAME, SideState.CHANGED}  # so that only news there is worth another look
     if pair.external is not None and pair.external.is_archived:
         reason = "Archived there."
     elif pair.local is not None and not pair.local.external_sync_enabled:
         reason = "Sync is switched off for this record."
     else:
         reason = "Outside this integration's filter or container."
-    changes = {} if work.mapping.state == MappingState.OUT_OF_SCOPE else {"last_synced_at": runtime().now()}
-    if changes:
+    changes: dict[str, Any] = {
+        "fingerprint": pair.fingerprint if is_ours else "",
+        "field_map_version": work.rc.field_map_version,
+    }
+    if work.mapping.state != MappingState.OUT_OF_SCOPE:
+        changes["last_synced_at"] = runtime().now()
         log_pair(work, operation=Operation.UPDATE, message=reason, held=True)
     leases.release(work.mapping, clean=True, state=MappingState.OUT_OF_SCOPE, state_reason=reason, **changes)
     return Outcome.FILTERED
@@ -257,6 +276,9 @@ def _accept(work: Work, conflict: ConflictResolution, pair: Pair) -> Outcome:
         return close(work, reason="Deleted on both sides, as decided.")
     assert mapping.external_id is not None
     can = work.rc.resource.can
+    if not work.rc.sends_out:  # it only reads there
+        _done(conflict, pushed=False)
+        return close(work, unlink=True)
     archives = Can.ARCHIVE in can and (work.rc.delete_policy is DeletePolicy.ARCHIVE or Can.DELETE not in can)
     if not archives and Can.DELETE not in can:
         raise RecordProblem(f"{work.rc.connector.name} doesn't let us delete a {work.rc.resource.label}.")

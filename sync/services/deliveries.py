@@ -151,7 +151,14 @@ def _mark(integration: Integration, hints: list[ChangeHint]) -> None:
     ).values_list("id", "resource", "external_id")
     known = {(resource, str(external_id)): mapping_id for mapping_id, resource, external_id in rows}
     marked = [known[key] for key in wanted if key in known]
-    mark_dirty(mapping_ids=marked, reason="webhook", priority=2, method=SyncMethod.WEBHOOK, now=now)
+    mark_dirty(
+        mapping_ids=marked,
+        reason="webhook",
+        priority=2,
+        method=SyncMethod.WEBHOOK,
+        now=now,
+        lifts_holds=True,
+    )
     _placeholders(
         integration, [hint for key, hint in wanted.items() if key not in known and not hint.is_delete]
     )

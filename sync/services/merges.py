@@ -69,7 +69,7 @@ def bring_in(work: Work, pair: Pair, plan: Plan, refs: References) -> None:
             pair.remember_writes(plan.to_local, "local", plan.to_local, now)
         pair.agree_brought_in(plan, kept)
         _record_conflicts(work, pair, plan, kind)
-        leases.save(work.mapping, **_base_columns(pair))
+        leases.save(work.mapping, **_base_columns(pair), **_seen_columns(work, pair, plan))
     runtime().point("after_bring_in")
 
 
@@ -246,6 +246,13 @@ def title_of(pair: Pair) -> str:
 
 def _from_to(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     return {key: {"from": before.get(key), "to": value} for key, value in after.items()}
+
+
+def _seen_columns(work: Work, pair: Pair, plan: Plan) -> dict[str, Any]:
+    """What is there is taken account of, even if what is still to be sent will be refused."""
+    if not plan.to_external or pair.external is None:
+        return {}
+    return {"fingerprint": pair.fingerprint, **work.external_facts(pair.external)}
 
 
 def _base_columns(pair: Pair) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from workspace.services import Origin, RecordState, RecordWrite, WriteResult, re
 
 KNOWN = (
     "id", "external_id", "fingerprint", "state", "record_id", "field_map_version", "last_synced_at", "lease_until",
-    "external_updated_at",
+    "external_updated_at", "is_dead",
 )  # fmt: skip
 UPDATED = (
     "base_local", "base_external", "provenance", "fingerprint", "held", "deferred", "state", "state_reason",
@@ -106,7 +106,14 @@ def page_take(run: PageRun, page: Page) -> PageCounts:
 def nominate(mapping_ids: Sequence[UUID], *, reason: str, run: PageRun) -> None:
     """Have these pairs looked at one by one, by id."""
     if mapping_ids:
-        mark_dirty(mapping_ids=mapping_ids, reason=reason, priority=5, method=run.method, now=runtime().now())
+        mark_dirty(
+            mapping_ids=mapping_ids,
+            reason=reason,
+            priority=5,
+            method=run.method,
+            now=runtime().now(),
+            lifts_holds=True,
+        )
 
 
 def known_mappings(rc: ResourceContext, external_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -129,7 +136,8 @@ def sort_rows(
             new.append(record)
             continue
         counts.seen.append(mapping["id"])
-        if mapping["state"] in {MappingState.TOMBSTONE, MappingState.STOPPED}:
+        ended = mapping["state"] in {MappingState.TOMBSTONE, MappingState.STOPPED}
+        if ended or _stays_out(run, record, mapping):
             counts.outcomes["filtered"] += 1
         elif _wants_a_look(run, record, mapping):
             suspects.append(mapping["id"])
@@ -147,22 +155,34 @@ def _is_same(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> b
     return run.seen(record).fingerprint == str(mapping["fingerprint"])
 
 
+#: what the page can't settle: the pair waits for a person or for proof, unless the other side has news
+WAITING = {MappingState.QUARANTINED, MappingState.CONFLICT, MappingState.HELD}
+
+
+def _stays_out(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
+    """True for a pair out of scope of which the row tells nothing new: it isn't read again at every poll."""
+    if mapping["state"] != MappingState.OUT_OF_SCOPE or mapping["record_id"] is None or not record.complete:
+        return False
+    if record.is_archived or not scopes.external_in_scope(run.rc.integration, run.rc.name, record):
+        return True
+    return _is_same(run, record, mapping)
+
+
 def _wants_a_look(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> bool:
     """True where a list row can't be trusted as the present: it is older than what we know, thin, or not whole."""
     if not record.complete and record.updated_at and record.updated_at == mapping["external_updated_at"]:
         return False
     synced = mapping["last_synced_at"]
     known = mapping["external_updated_at"]
+    is_newer = bool(known and record.updated_at and record.updated_at > known)
     return bool(
         not record.complete
         or record.is_deleted
         or (record.is_archived and mapping["state"] != MappingState.OUT_OF_SCOPE)
         or (not record.is_archived and mapping["state"] == MappingState.OUT_OF_SCOPE)
         or mapping["record_id"] is None
-        or (
-            mapping["state"] in {MappingState.QUARANTINED, MappingState.CONFLICT, MappingState.HELD}
-            and not _is_same(run, record, mapping)
-        )
+        or (mapping["state"] == MappingState.QUARANTINED and is_newer)
+        or ((mapping["state"] in WAITING or mapping["is_dead"]) and not _is_same(run, record, mapping))
         or (synced is not None and synced >= run.fetched_at)
         or (known is not None and record.updated_at is not None and record.updated_at < known)
     )

@@ -171,6 +171,8 @@ def _carry_out(work: Work, pair: Pair, action: RecordAction, here: SideState, th
             return creates.create_externally(work, pair)
         case RecordAction.DELETE_LOCAL:
             return deletes.delete_locally(work, pair)
+        case RecordAction.DELETE_EXTERNAL | RecordAction.ARCHIVE_EXTERNAL if not work.rc.sends_out:
+            return deletes.close(work, unlink=True)
         case RecordAction.DELETE_EXTERNAL | RecordAction.ARCHIVE_EXTERNAL:
             return deletes.delete_externally(work, pair, archive=action is RecordAction.ARCHIVE_EXTERNAL)
         case RecordAction.CLOSE | RecordAction.UNLINK:
@@ -178,9 +180,10 @@ def _carry_out(work: Work, pair: Pair, action: RecordAction, here: SideState, th
         case RecordAction.REVIEW:
             return deletes.ask(work, pair, deleted_here=here is SideState.DELETED)
         case RecordAction.OUT_OF_SCOPE:
-            return deletes.leave_scope(work, pair)
+            return deletes.leave_scope(work, pair, there=there)
         case RecordAction.CONFIRM | RecordAction.HOLD:
-            return deletes.hold(work, "Not seen there, and nothing proves that it was deleted.")
+            where = "here" if here is SideState.VANISHED else "there"
+            return deletes.hold(work, f"Not seen {where}, and nothing proves that it was deleted.")
         case RecordAction.NOTHING:
             return deletes.rest(work, pair)
 
@@ -214,7 +217,9 @@ def _local_side(work: Work) -> tuple[RecordState | None, SideState]:
         tenant_id=mapping.tenant_id, record_type=mapping.record_type, ids=[mapping.record_id]
     )
     state = found.get(mapping.record_id)
-    if state is None or state.deleted_at is not None:
+    if state is None:  # a deleted record leaves its tombstone: that there is no row proves nothing
+        return None, SideState.VANISHED
+    if state.deleted_at is not None:
         return state, SideState.DELETED
     if not scopes.local_in_scope(work.integration, work.rc.name, state):
         return state, SideState.OUT_OF_SCOPE
