@@ -67,9 +67,10 @@ def _write(
     tenant: Tenant, kind: str, rows: Sequence[tuple[str, Values]], origin: Origin, now: datetime
 ) -> int:
     """All of one type in one transaction, unless the first is here."""
-    writes = [RecordWrite(record_id(kind, key, tenant.slug), values) for key, values in rows]
-    if RECORD_TYPES[kind]._default_manager.filter(id=writes[0].record_id).exists():
+    first = record_id(kind, rows[0][0], tenant.slug)
+    if RECORD_TYPES[kind]._default_manager.filter(id=first).exists():
         return 0
+    writes = [RecordWrite(record_id(kind, key, tenant.slug), values) for key, values in rows]
     with transaction.atomic():
         results = records_write(tenant=tenant, record_type=kind, writes=writes, origin=origin, now=now)
         for result in results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from integrations.models import Cursor, Integration, JobKind
+from integrations.models import Cursor, Integration, IntegrationStatus, JobKind
 from integrations.services.jobs import job_request
 from integrations.services.problems import JobAlreadyOpen
 from sync.services.drains import integration_drain
@@ -16,8 +16,9 @@ ROUNDS = 6
 
 
 def import_ensure(integration: Integration, user: Any) -> None:
-    """The initial import, unless one has been made."""
-    if Cursor.objects.filter(integration=integration, since__isnull=False).exists():
+    """The initial import, unless one has been made or the integration rests."""
+    is_running = integration.status in (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED)
+    if not is_running or Cursor.objects.filter(integration=integration, since__isnull=False).exists():
         return
     try:
         job = job_request(integration=integration, kind=JobKind.INITIAL, user=user)

@@ -180,7 +180,7 @@ class Pull:
             parents = parents.filter(external_updated_at__gte=since)
         for mapping_id, parent_id in parents.order_by("id").values_list("id", "external_id").iterator(500):
             try:
-                self._walk_parent(parent_id, since)
+                self._walk_parent(str(parent_id), since)
             except (
                 RecordGone
             ):  # it went away since we saw it; that is its own story, not the end of this walk
