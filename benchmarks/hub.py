@@ -46,7 +46,8 @@ def environment(database: str) -> dict[str, str]:
         "LOCKSTEP_ALLOW_HTTP": "true",
         "LOCKSTEP_ALLOW_PRIVATE_NETWORK": "true",
         "WEBHOOK_BASE_URL": "http://127.0.0.1:8000",
-        "LOG_LEVEL": "ERROR",
+        "LOG_LEVEL": "CRITICAL",
+        "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
     }
 
