@@ -1,0 +1,195 @@
+"""A real browser on the real pages: the product's ASGI application on a socket, a worker in a thread, the sandbox.
+
+Whatever a test does, its pages may not complain in the console, break the content policy, fail with a server error
+or ask another origin for anything.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from sandbox.testing import RunningSandbox
+from tests.browser.house import House, Worker
+from tests.sandbox_fixtures import box, running
+
+__all__ = ["box", "running"]
+
+# Playwright's loop runs in the test's thread, where Django would refuse all queries.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+CHROMIUM = os.environ.get("LOCKSTEP_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+)
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 360, "height": 740}
+SECONDS = 15
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    expect.set_options(timeout=SECONDS * 1000)
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGUMENTS.split()}
+
+
+# -- server and worker -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    at_work = Worker()
+    yield at_work
+    at_work.stop()
+    assert at_work.failures == []
+
+
+@pytest.fixture(autouse=True)
+def wakeups(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wake-ups reach the worker in its thread instead of a broker."""
+
+    def send(app: Any, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> None:
+        worker.send(name, dict(kwargs or {}))
+
+    monkeypatch.setattr("celery.app.base.Celery.send_task", send)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Where the product's own ASGI application answers, sockets included."""
+    from config.asgi import application
+    from config.celery import app
+
+    app.loader.import_default_modules()
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        application, log_level="error", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < deadline, "the web server did not start"
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def house(transactional_db: None, worker: Worker, box: RunningSandbox) -> Iterator[House]:
+    yield House(worker, box)
+    worker.wait_idle()
+    connections.close_all()
+
+
+# -- browser -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Visits:
+    """Opens pages as somebody and watches over all of them."""
+
+    browser: Browser
+    address: str
+    house: House
+    contexts: list[BrowserContext] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    #: addresses whose answer of 4xx is the point of the test; Chromium reports each in the console
+    expected: list[str] = field(default_factory=list)
+
+    def __call__(self, person: str = "manager", path: str = "/admin/hub/", **options: Any) -> Page:
+        """A signed-in page in a browser of its own; ``person`` is a role, or "" for nobody."""
+        context = self.browser.new_context(
+            base_url=self.address, **{"viewport": DESK, "reduced_motion": "reduce", **options}
+        )
+        self.contexts.append(context)
+        if person:
+            context.add_cookies([self._session(person)])
+        page = context.new_page()
+        self._watch(page)
+        page.goto(path)
+        return page
+
+    def _session(self, person: str) -> Any:
+        def sign_in() -> str:
+            client = Client()
+            client.force_login(self.house.people[person], backend="django.contrib.auth.backends.ModelBackend")
+            return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+        return {
+            "name": settings.SESSION_COOKIE_NAME,
+            "value": self.house.worker.do(sign_in),
+            "url": self.address,
+        }
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", lambda said: self._heard(said.type, said.text, said.location.get("url", "")))
+        page.on("pageerror", lambda error: self.complaints.append(f"error in a script: {error}"))
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("websocket", lambda opened: self._asked(opened.url.replace("ws://", "http://", 1)))
+        page.on("response", lambda answer: self._answered(answer.status, answer.url))
+
+    def _heard(self, kind: str, text: str, url: str) -> None:
+        if kind != "error" and "Content Security Policy" not in text:
+            return
+        if text.startswith("Failed to load resource") and any(each in url for each in self.expected):
+            return
+        self.complaints.append(f"{kind} in the console of {url}: {text}")
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.address, "data:", "blob:", "about:")):
+            self.complaints.append(f"a request to another origin: {url}")
+
+    def _answered(self, status: int, url: str) -> None:
+        if status >= 500 or (status >= 400 and not any(each in url for each in self.expected)):
+            self.complaints.append(f"{status} from {url}")
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+        self.contexts.clear()
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str, house: House) -> Iterator[Visits]:
+    visits = Visits(browser, address, house)
+    yield visits
+    visits.close()
+    assert visits.complaints == []
+
+
+@pytest.fixture
+def serious() -> Callable[[Page], list[str]]:
+    """What axe finds on a page that is serious or critical, one line each."""
+
+    def find(page: Page) -> list[str]:
+        found = Axe().run(page).response["violations"]
+        return [
+            f"{each['id']}: {node['target']} {node['html'][:160]}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+
+    return find
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing of the page has to be scrolled to sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
