@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.core.cache import cache
 from django.db import models
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
 
 from boards.core.layout import Layout
 from boards.defaults import ASSIGNEE, layout_of
@@ -140,6 +141,35 @@ def column_page(
     found = found[:limit]
     last = _pack(found[-1].rank, found[-1].pk) if more else ""
     return CardPage(tuple(card_views(board, layout, found)), last)
+
+
+#: cards of a cell that a board with lanes shows at first
+CELL = 20
+
+
+def cell_pages(
+    board: Board, layout: Layout, named: Sequence[tuple[str, str]], filters: Filters
+) -> dict[tuple[str, str], CardPage]:
+    """The first cards of every (stage, lane), in one query for all cells."""
+    kind, lane_field = board.record_type, layout.lane_field
+    field: Any = record_spec(kind).model._meta.get_field(lane_field)
+    lane = f"{lane_field}__0" if isinstance(field, SetField) else field.attname
+    number = Window(RowNumber(), partition_by=[F("stage"), F(lane)], order_by=["rank", "pk"])
+    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(number=number)
+    found = list(rows.filter(number__lte=CELL + 1).order_by("rank", "pk"))
+    cells: dict[tuple[str, str], list[Any]] = {}
+    for record in found:
+        cells.setdefault((record.stage, lane_of_record(record, lane_field)), []).append(record)
+    shown = {
+        view.id: view
+        for view in card_views(board, layout, [row for rows in cells.values() for row in rows[:CELL]])
+    }
+    pages = {}
+    for key, records in cells.items():
+        last = records[CELL - 1] if len(records) > CELL else None
+        cards = tuple(shown[record.pk] for record in records[:CELL])
+        pages[key] = CardPage(cards, _pack(last.rank, last.pk) if last is not None else "")
+    return pages
 
 
 def cards_named(board: Board, layout: Layout, ids: Iterable[UUID]) -> list[CardView]:

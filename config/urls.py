@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/hub/", include("workspace.urls")),
     path("admin/hub/", include("integrations.pages.urls")),
     path("admin/hub/", include("conflicts.pages.urls")),
+    path("admin/hub/", include("boards.pages.urls")),
     path("admin/", RedirectView.as_view(pattern_name="hub:dashboard")),  # the admin's index is the dashboard
     path("admin/", admin.site.urls),
 ]

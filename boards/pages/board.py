@@ -1,0 +1,310 @@
+"""The board: columns rendered by the server with their first cards; scripts make it move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from boards.core.layout import Limit, Stage
+from boards.core.replay import columns
+from boards.core.rules import allowed_targets, number_text
+from boards.defaults import ASSIGNEE, stage_names
+from boards.models import Board
+from boards.selectors import (
+    PAGE,
+    BadCursor,
+    CardPage,
+    CardView,
+    Filters,
+    cards_named,
+    cell_pages,
+    column_page,
+    filtered,
+    lanes,
+    members,
+    own_settings,
+    stage_counts,
+    stage_sizes,
+)
+from boards.services.checks import last_check
+from boards.services.errors import BoardError
+from boards.services.loads import as_decimal
+from boards.services.locks import locks_of, present
+from boards.services.moves import Card, Target, card_move
+from boards.services.snapshots import state_at
+from boards.services.undo import redo, undo, undoable
+from integrations.pages.base import HubView
+from live.feed import last_seq_of
+from workspace.access import Action
+from workspace.models import Priority
+
+from .base import BoardBase
+
+#: cards of a past board that are named; more are counted
+PAST_CARDS = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    stage: Stage
+    count: int
+    total: str  # what the limit counts: cards, or their size
+    words: str  # "over the limit", "full", ""
+    tone: str
+    limit: str
+    shown: int | None  # cards that the filter lets through, None without one
+    collapsed: bool
+    cells: tuple[tuple[str, str, CardPage], ...]  # (lane, its name, cards)
+
+
+class BoardsPage(HubView):
+    """The first board; they are all opened here."""
+
+    title = "Boards"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        from boards.services.opening import boards_ensure
+
+        first = boards_ensure(self.tenant)[0]
+        wanted = Board.objects.filter(
+            tenant=self.tenant, is_default=True, record_type=request.GET.get("type", "")
+        ).first()
+        return HttpResponseRedirect(reverse("boards:board", kwargs={"board_id": (wanted or first).pk}))
+
+
+def filters_of(request: HttpRequest) -> Filters:
+    asked = request.GET
+    return Filters(
+        text=asked.get("q", "").strip(), assignee=asked.get("assignee", ""), priority=asked.get("priority", ""),
+        label=asked.get("label", "").strip(), lane=asked.get("lane"),
+    )  # fmt: skip
+
+
+@method_decorator(never_cache, name="dispatch")
+class BoardPage(BoardBase):
+    template_name = "boards/board.html"
+
+    def get(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
+        self.setup_board(board_id)
+        at = _instant(request.GET.get("at", ""))
+        if at is not None:
+            return self.past(at)
+        filters, now = filters_of(request), timezone.now()
+        live_after = last_seq_of(self.board.room)  # before the cards: what happens in between comes again
+        last_seq = Board.objects.values_list("last_seq", flat=True).get(pk=self.stream().pk)
+        counts = stage_counts(self.board)
+        own = own_settings(self.board, request.user, self.layout)
+        found = self.columns(counts, filters, own.collapsed)
+        unplaced = [
+            (stage, stage_names(self.board.record_type).get(stage, stage), count,
+             column_page(self.board, self.layout, stage))
+            for stage, count in counts.items() if stage not in self.layout.by_key
+        ]  # fmt: skip
+        context = {
+            **self.common(), **self.choices(), "columns": found, "unplaced": unplaced, "filters": filters, "own": own,
+            "present": present(self.board, now), "buttons": undoable(self.board, request.user),
+            "check": last_check(self.stream()), "live_room": self.board.room, "live_after": live_after, "live_on": "",
+            "query": request.GET.urlencode(), "data": self.data(last_seq, now, counts),
+            "lane_rows": self.lane_rows(found),
+        }  # fmt: skip
+        return self.render(context=context)
+
+    def columns(self, counts: dict[str, int], filters: Filters, collapsed: tuple[str, ...]) -> list[Column]:
+        sizes = stage_sizes(self.board, self.layout)
+        named = lanes(self.board, self.layout)
+        cells = cell_pages(self.board, self.layout, named, filters) if named else {}
+        found = []
+        for stage in self.layout.stages:
+            pages = (
+                tuple((lane, name, cells.get((stage.key, lane), CardPage(()))) for lane, name in named)
+                if named
+                else (("", "", column_page(self.board, self.layout, stage.key, filters=filters)),)
+            )
+            shown = (
+                filtered(self.board, self.layout, filters).filter(stage=stage.key).count()
+                if filters
+                else None
+            )
+            count = counts.get(stage.key, 0)
+            total = (
+                as_decimal(sizes.get(stage.key, 0)) if self.layout.limit_by != "count" else as_decimal(count)
+            )
+            words, tone = limit_words(stage.limit, float(total))
+            found.append(
+                Column(
+                    stage, count, number_text(total), words, tone, limit_text(stage.limit), shown,
+                    stage.key in collapsed, pages,
+                )
+            )  # fmt: skip
+        return found
+
+    def lane_rows(self, found: list[Column]) -> list[tuple[str, str, list[tuple[Column, CardPage]]]]:
+        """The same cells, lane by lane; one nameless row without lanes."""
+        if not found:
+            return []
+        return [
+            (lane, name, [(column, column.cells[index][2]) for column in found])
+            for index, (lane, name, _) in enumerate(found[0].cells)
+        ]
+
+    def choices(self) -> dict[str, Any]:
+        """What the filters offer."""
+        kind = self.board.record_type
+        return {
+            "people": members(self.tenant),
+            "priorities": Priority.choices if kind in ("task", "waitlist_entry") else (),
+            "has_labels": kind in ("task", "waitlist_entry"),
+            "assignee_word": "Assignee" if kind == "task" else ASSIGNEE[kind].replace("_", " ").capitalize(),
+        }
+
+    def data(self, last_seq: int, now: datetime, counts: dict[str, int]) -> dict[str, Any]:
+        """What the scripts start from."""
+        return {
+            "board": str(self.board.pk), "type": self.board.record_type, "tenant": str(self.tenant.pk),
+            "seq": last_seq, "version": self.board.config_version, "room": self.board.room,
+            "me": self.request.user.pk, "rights": sorted(self.rights_here),
+            "stages": [
+                {"key": stage.key, "name": stage.name, "soft": stage.limit.soft, "hard": stage.limit.hard,
+                 "age": stage.age_days, "count": counts.get(stage.key, 0),
+                 "to": list(allowed_targets(self.layout, stage.key))}
+                for stage in self.layout.stages
+            ],
+            "bySize": self.layout.limit_by != "count", "laneField": self.layout.lane_field,
+            "locks": locks_of(self.board, now), "api": reverse("kanban:boards").removesuffix("boards"),
+            "cards": self.address("cards"), "query": self.request.GET.urlencode(), "page": PAGE,
+        }  # fmt: skip
+
+    def past(self, at: datetime) -> HttpResponse:
+        """The board as it was, to read only, from its events."""
+        state, seq = state_at(self.stream().pk, at=at)
+        ordered = columns(state)
+        ids = [card for cards in ordered.values() for card in cards[:PAST_CARDS]]
+        from workspace.kinds import record_spec
+
+        model = record_spec(self.board.record_type).model
+        titles = {row.pk: str(row) for row in model._default_manager.filter(tenant=self.tenant, pk__in=ids)}
+        past = [
+            (stage, len(ordered.get(stage.key, ())), [titles.get(card, "a card that is gone") for card in ordered.get(stage.key, ())[:PAST_CARDS]])
+            for stage in self.layout.stages
+        ]  # fmt: skip
+        return self.render("boards/past.html", {**self.common(), "past": past, "at": at, "seq": seq})
+
+
+def limit_text(limit: Limit) -> str:
+    """The number after the slash: what blocks, else what warns."""
+    number = limit.hard if limit.hard is not None else limit.soft
+    return "" if number is None else str(number)
+
+
+def limit_words(limit: Limit, total: float) -> tuple[str, str]:
+    """In words, since colour alone says nothing."""
+    if limit.hard is not None and total > limit.hard:
+        return "over the limit", "bad"
+    if limit.hard is not None and total == limit.hard:
+        return "full", "warn"
+    if limit.soft is not None and total > limit.soft:
+        return "over the mark", "warn"
+    return "", ""
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = parse_datetime(text) if text else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+
+
+@method_decorator(never_cache, name="dispatch")
+class CardsFragment(BoardBase):
+    """Cards as HTML: the next page of a column, or named ones (``?ids=``) that the filter lets through."""
+
+    template_name = "boards/parts/cards.html"
+
+    def get(self, request: HttpRequest, board_id: UUID) -> HttpResponseBase:
+        self.setup_board(board_id)
+        filters = filters_of(request)
+        try:
+            page = self._named(filters) if "ids" in request.GET else self._page(filters)
+        except (BadCursor, ValueError):
+            return HttpResponse("This page of cards cannot be read.", status=400, content_type="text/plain")
+        response = self.render(context={**self.common(), "cards": page.cards})
+        response["X-Next-Cursor"] = page.next_cursor
+        return response
+
+    def _named(self, filters: Filters) -> CardPage:
+        ids = [UUID(one) for one in self.request.GET["ids"].split(",")[:200] if one]
+        found: list[CardView] = cards_named(self.board, self.layout, ids)
+        if filters:
+            rows = filtered(self.board, self.layout, filters).filter(pk__in=ids)
+            matching = set(rows.values_list("pk", flat=True))
+            found = [card for card in found if card.id in matching]
+        return CardPage(tuple(found))
+
+    def _page(self, filters: Filters) -> CardPage:
+        asked = self.request.GET
+        return column_page(
+            self.board, self.layout, asked.get("stage", ""), cursor=asked.get("cursor", ""), filters=filters
+        )
+
+
+class MovePage(BoardBase):
+    """Move to…: a page of its own, which the dialog of the board replaces where scripts run."""
+
+    action = Action.EDIT_RECORDS
+    template_name = "boards/move.html"
+
+    def get(
+        self, request: HttpRequest, board_id: UUID, card: UUID, status: int = 200, problem: str = ""
+    ) -> HttpResponse:
+        self.setup_board(board_id)
+        found = cards_named(self.board, self.layout, [card])
+        if not found:
+            return self.render("boards/gone.html", {**self.common("Not here")}, status=404)
+        return self.render(
+            context={**self.common(f"Move “{found[0].title}”"), "card": found[0], "problem": problem},
+            status=status,
+        )
+
+    def post(self, request: HttpRequest, board_id: UUID, card: UUID) -> HttpResponse:
+        self.setup_board(board_id)
+        asked = request.POST
+        revision = asked.get("revision", "")
+        try:
+            done = card_move(
+                board=self.board, card=Card(card, int(revision) if revision.isdigit() else -1),
+                target=Target(asked.get("to", ""), edge="top" if asked.get("edge") == "top" else "bottom"),
+                actor=self.actor(), now=timezone.now(), reason=asked.get("reason", ""),
+                override=asked.get("override") == "on",
+            )  # fmt: skip
+        except BoardError as refused:
+            return self.get(request, board_id, card, status=refused.status, problem=refused.message)
+        self.say(f"Moved to {self.layout.name_of(done.moves[0].to_stage)}. " + " ".join(done.warnings))
+        return self.back(self.address("board"))
+
+
+class UndoAction(BoardBase):
+    """Undo or redo without scripts."""
+
+    action = Action.EDIT_RECORDS
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
+        self.setup_board(board_id)
+        what = redo if request.POST.get("what") == "redo" else undo
+        try:
+            what(board=self.board, actor=self.actor(), now=timezone.now())
+        except BoardError as refused:
+            self.say(refused.message, "error")
+        else:
+            self.say("Done again." if what is redo else "Undone.")
+        return self.back(self.address("board"))

@@ -1,0 +1,240 @@
+"""The board's figures: charts, each with its table, its CSV and what it means in words."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+
+from boards.core import metrics
+from boards.core.metrics import DEFINITIONS, ENOUGH
+from boards.models import Move
+from boards.services.rollup import figures_of, zone_of
+from boards.services.snapshots import events_of
+from integrations.templatetags.hub import span
+from workspace.kinds import record_spec
+
+from .base import BoardBase
+
+RANGES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year"}
+SHOWN = 200
+
+
+class FiguresBase(BoardBase):
+    """Reads the events once; everything on the page comes from them."""
+
+    def load(self, board_id: UUID) -> None:
+        self.setup_board(board_id)
+        asked = self.request.GET.get("days", "30")
+        self.range = asked if asked in RANGES else "30"
+        self.zone = zone_of(self.board)
+        self.now = timezone.now()
+        self.last = self.now.astimezone(self.zone).date()
+        self.first: date = self.last - timedelta(days=int(self.range) - 1)
+        self.since = datetime.combine(self.first, datetime.min.time(), self.zone).astimezone(UTC)
+        self.until = self.now + timedelta(seconds=1)
+        self.events = list(events_of(self.stream().pk))
+        self.ways = metrics.journeys(self.events)
+        self.active, self.done = self.layout.active(), self.layout.done()
+
+    def titles(self, cards: Iterable[UUID]) -> dict[UUID, str]:
+        model = record_spec(self.board.record_type).model
+        rows = model._default_manager.filter(tenant=self.tenant, pk__in=list(cards))
+        return {row.pk: str(row) for row in rows}
+
+    def flow(self) -> list[tuple[date, dict[str, int]]]:
+        return metrics.cumulative_flow(self.events, self.layout.keys, self.first, self.last, self.zone)
+
+    def scatter(self) -> Any:
+        return metrics.scatter(
+            self.ways, active=self.active, done=self.done, since=self.since, until=self.until
+        )
+
+    def ageing(self) -> list[metrics.Ageing]:
+        return metrics.ageing(self.ways, self.done, self.now)
+
+    def throughput(self) -> list[tuple[date, int]]:
+        return metrics.throughput_by_day(self.ways, self.done, self.first, self.last, self.zone)
+
+    # --- tables: a head and rows of texts, for the page and the CSV alike
+
+    def table(self, chart: str) -> tuple[list[str], list[list[Any]]]:
+        makers = {
+            "flow": self._flow_table, "scatter": self._scatter_table, "ageing": self._ageing_table,
+            "throughput": self._throughput_table, "stages": self._stage_table, "overrides": self._override_table,
+        }  # fmt: skip
+        if chart not in makers:
+            raise Http404("There is no such chart.")
+        return makers[chart]()
+
+    def _flow_table(self) -> tuple[list[str], list[list[Any]]]:
+        names = [self.layout.name_of(key) for key in self.layout.keys]
+        return ["Day", *names], [[day, *counts.values()] for day, counts in self.flow()]
+
+    def _throughput_table(self) -> tuple[list[str], list[list[Any]]]:
+        return ["Day", "Finished"], [list(row) for row in self.throughput()]
+
+    def _scatter_table(self) -> tuple[list[str], list[list[Any]]]:
+        points, _ = self.scatter()
+        titles = self.titles(point.card for point in points)
+        return ["Card", "Finished", "Cycle time", "Lead time"], [
+            [titles.get(point.card, "a card that is gone"), f"{point.finished_at.astimezone(self.zone):%Y-%m-%d %H:%M}",
+             span(point.cycle), span(point.lead)]
+            for point in reversed(points)
+        ]  # fmt: skip
+
+    def _ageing_table(self) -> tuple[list[str], list[list[Any]]]:
+        found = self.ageing()
+        titles = self.titles(one.card for one in found[:5000])
+        return ["Card", "Stage", "In the stage", "On the board", "Longer than"], [
+            [titles.get(one.card, "a card that is gone"), self.layout.name_of(one.stage), span(one.in_stage),
+             span(one.on_board), "too few" if one.share is None else f"{one.share:.0%} of past stays"]
+            for one in found
+        ]  # fmt: skip
+
+    def _stage_table(self) -> tuple[list[str], list[list[Any]]]:
+        found = figures_of(self.stream(), self.since, self.until, self.events)
+        head = ["Stage", "Entered", "Exited", "Stay (average)", "Stay (median)", "Stay (p90)", "Blocked", "Warned",
+                "Overridden", "Bottleneck", "Evidence"]  # fmt: skip
+        return head, [
+            [self.layout.name_of(row.stage), row.entered, row.exited, _span(row.stay.average), _span(row.stay.median),
+             _p90(row.stay), row.blocked, row.warned, row.overridden, row.bottleneck, row.evidence]
+            for row in found.stages
+        ]  # fmt: skip
+
+    def _override_table(self) -> tuple[list[str], list[list[Any]]]:
+        rows = Move.objects.filter(board=self.stream(), override=True, at__gte=self.since).select_related(
+            "user"
+        )
+        found = list(rows.order_by("-seq")[:SHOWN])
+        titles = self.titles(move.record_id for move in found)
+        return ["When", "Card", "Into", "By", "Reason"], [
+            [f"{move.at.astimezone(self.zone):%Y-%m-%d %H:%M}", titles.get(move.record_id, "a card that is gone"),
+             self.layout.name_of(move.to_stage), str(move.user or ""), move.reason]
+            for move in found
+        ]  # fmt: skip
+
+
+def _span(seconds: float | None) -> str:
+    return "–" if seconds is None else span(seconds)
+
+
+def _p90(spread: metrics.Spread) -> str:
+    return "too few" if spread.count < ENOUGH else _span(spread.p90)
+
+
+class MetricsPage(FiguresBase):
+    template_name = "boards/metrics.html"
+
+    def get(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
+        self.load(board_id)
+        found = figures_of(self.stream(), self.since, self.until, self.events)
+        points, lines = self.scatter()
+        open_cards = self.ageing()
+        worst = max(found.stages, key=lambda stage: stage.bottleneck, default=None)
+        context = {
+            **self.common("Metrics", "metrics"), "figures": found, "ranges": RANGES, "range": self.range,
+            "now": self.now, "zone": str(self.zone), "definitions": DEFINITIONS, "enough": ENOUGH,
+            "lead_p90": _p90(found.lead), "cycle_p90": _p90(found.cycle),
+            "worst": worst if worst is not None and worst.bottleneck > 0 else None,
+            "worst_name": self.layout.name_of(worst.stage) if worst is not None else "",
+            "finished_ever": bool(points) or any(way.finished_at(self.done) for way in self.ways.values()),
+            "charts": [self._chart(*one) for one in CHARTS], "open_count": len(open_cards),
+            "data": self._data(points, lines, open_cards),
+        }  # fmt: skip
+        return self.render(context=context)
+
+    def _chart(self, key: str, title: str, says: str, drawn: bool) -> dict[str, Any]:
+        head, rows = self.table(key)
+        return {
+            "key": key,
+            "title": title,
+            "says": says,
+            "drawn": drawn,
+            "head": head,
+            "rows": rows[:SHOWN],
+            "count": len(rows),
+        }
+
+    def _data(
+        self, points: list[metrics.Point], lines: dict[int, float | None], open_cards: list[metrics.Ageing]
+    ) -> dict[str, Any]:
+        flow = self.flow()
+        day = 86400
+        return {
+            "flow": {
+                "days": [row[0].isoformat() for row in flow],
+                "stages": [
+                    {"name": stage.name, "colour": stage.colour, "counts": [row[1][stage.key] for row in flow]}
+                    for stage in reversed(self.layout.stages)
+                ],
+            },
+            "scatter": {
+                "points": [{"x": point.finished_at.isoformat(), "y": round(point.cycle / day, 3)} for point in points],
+                "lines": {str(share): value and round(value / day, 3) for share, value in lines.items()},
+            },
+            "throughput": [{"day": one.isoformat(), "count": count} for one, count in self.throughput()],
+            "ageing": {
+                "stages": [stage.name for stage in self.layout.stages if stage.key not in self.done],
+                "points": [
+                    {"stage": self.layout.name_of(one.stage), "days": round(one.in_stage / day, 3)} for one in open_cards[:1000]
+                ],
+            },
+        }  # fmt: skip
+
+
+CHARTS = (
+    (
+        "flow",
+        "Cumulative flow",
+        "Cards per stage at the end of each day. A band that widens is a queue that grows.",
+        True,
+    ),
+    (
+        "scatter",
+        "Cycle time",
+        "Each point is a finished card; half, 70, 85 and 95 % lie below the lines.",
+        True,
+    ),
+    ("throughput", "Throughput", "Cards finished per day.", True),
+    ("ageing", "Ageing", "Open cards by stage, oldest relative to their stage's past first.", True),
+    ("stages", "Stages", "What came and went, how long it stayed, and what the limits did.", False),
+    ("overrides", "Limits passed", "Who let a card into a full column, and why.", False),
+)
+
+
+class _Echo:
+    def write(self, value: str) -> str:
+        return value
+
+
+class MetricsCsv(FiguresBase):
+    """A chart's whole table as CSV; cells that a spreadsheet would take for a formula are neutralised."""
+
+    def get(self, request: HttpRequest, board_id: UUID, chart: str) -> StreamingHttpResponse:
+        self.load(board_id)
+        head, rows = self.table(chart)
+        writer = csv.writer(_Echo())
+
+        def lines() -> Iterator[str]:
+            yield writer.writerow(head)
+            for row in rows:
+                yield writer.writerow([_harmless(cell) for cell in row])
+
+        response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{self.board.record_type}-{chart}.csv"'
+        return response
+
+
+def _harmless(cell: Any) -> str:
+    text = str(cell)
+    return (
+        f"'{text}"
+        if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(cell, int | float)
+        else text
+    )

@@ -1,0 +1,146 @@
+/* Columns: paging with a bounded number of cards in the page, collapsing, the column picker of a phone, saved views. */
+(function () {
+  "use strict";
+  const B = window.LockstepBoard;
+  if (!B) return;
+  const { $, $$ } = B;
+  const BOUND = 300; // cards in the page, all columns together
+
+  const cursorAfter = (card) => btoa(JSON.stringify([card.dataset.rank, card.dataset.card])).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  const gone = new WeakMap(); // cell → pages taken from its top: [{after, height}]
+
+  function spacer(cell) {
+    const pages = gone.get(cell) || [];
+    let element = cell.querySelector(":scope > .column__spacer");
+    const height = pages.reduce((sum, page) => sum + page.height, 0);
+    if (!height) { if (element) element.remove(); return null; }
+    if (!element) {
+      element = document.createElement("li");
+      element.className = "column__spacer";
+      element.setAttribute("aria-hidden", "true");
+      cell.prepend(element);
+    }
+    element.style.height = height + "px";
+    return element;
+  }
+
+  async function more(cell) {
+    if (!cell.dataset.next || cell.dataset.busy) return;
+    cell.dataset.busy = "yes";
+    cell.setAttribute("aria-busy", "true");
+    try {
+      const query = { stage: cell.dataset.stage, cursor: cell.dataset.next };
+      if (B.data.laneField) query.lane = cell.dataset.lane;
+      const found = await B.fragment(query);
+      found.cards.forEach((card) => { if (!B.card(card.dataset.card)) cell.append(card); });
+      cell.dataset.next = found.next;
+      bound(cell);
+    } catch (error) {
+      B.complain("This column could not be read further. Try “Show more” again.");
+    } finally {
+      delete cell.dataset.busy;
+      cell.removeAttribute("aria-busy");
+      const button = $("[data-more]", cell.closest("section"));
+      if (button) button.closest("p").hidden = !cell.dataset.next;
+      B.rove();
+    }
+  }
+
+  /* Too many: a page at the top of this column makes way for a spacer of its height. */
+  function bound(cell) {
+    while ($$("[data-card]").length > BOUND) {
+      const cards = B.cardsOf(cell);
+      if (cards.length <= B.data.page) return;
+      const page = cards.slice(0, B.data.page);
+      const top = page[0].getBoundingClientRect().top, end = cards[B.data.page].getBoundingClientRect().top;
+      const pages = gone.get(cell) || [];
+      const before = pages.length ? pages[pages.length - 1].last : "";
+      pages.push({ after: before, last: cursorAfter(page[page.length - 1]), height: end - top });
+      gone.set(cell, pages);
+      page.forEach((card) => card.remove());
+      spacer(cell);
+    }
+  }
+
+  async function back(cell) {
+    const pages = gone.get(cell) || [];
+    if (!pages.length || cell.dataset.busy) return;
+    cell.dataset.busy = "yes";
+    try {
+      const page = pages[pages.length - 1];
+      const query = { stage: cell.dataset.stage, cursor: page.after };
+      if (B.data.laneField) query.lane = cell.dataset.lane;
+      const found = await B.fragment(query);
+      pages.pop();
+      const first = B.cardsOf(cell)[0];
+      found.cards.forEach((card) => {
+        if (!B.card(card.dataset.card) && (!first || B.before(card, first))) cell.insertBefore(card, first || null);
+      });
+      spacer(cell);
+      const cards = B.cardsOf(cell);
+      if ($$("[data-card]").length > BOUND && cards.length > 2 * B.data.page) { // the far end makes way
+        cards.slice(-B.data.page).forEach((card) => card.remove());
+        cell.dataset.next = cursorAfter(B.cardsOf(cell).at(-1));
+        const button = $("[data-more]", cell.closest("section"));
+        if (button) button.closest("p").hidden = false;
+      }
+    } catch (error) { /* scrolling again tries again */ } finally { delete cell.dataset.busy; }
+  }
+
+  document.addEventListener("scroll", (event) => {
+    const cell = event.target.closest && event.target.closest("[data-cell]");
+    if (!cell) return;
+    if (cell.scrollTop + cell.clientHeight > cell.scrollHeight - 400) more(cell);
+    const space = cell.querySelector(":scope > .column__spacer");
+    if (space && cell.scrollTop < space.offsetHeight + 200) back(cell);
+  }, true);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-more]");
+    if (button) more($("[data-cell]", button.closest("section")));
+  });
+
+  // -- collapsing, kept by the server per person
+
+  let timer = 0;
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-collapse]");
+    if (!button) return;
+    const key = button.closest("[data-head]").dataset.head;
+    collapse(key, button.getAttribute("aria-expanded") === "true");
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const collapsed = $$("[data-head].is-collapsed").map((head) => head.dataset.head);
+      B.api("PUT", "preferences/" + B.data.type + "?board=" + B.data.board, { collapsed }).catch(() => {});
+    }, 600);
+  });
+  function collapse(key, closed) {
+    $$('[data-head="' + CSS.escape(key) + '"], [data-column="' + CSS.escape(key) + '"]').forEach((part) => part.classList.toggle("is-collapsed", closed));
+    const button = $('[data-head="' + CSS.escape(key) + '"] [data-collapse]');
+    button.setAttribute("aria-expanded", String(!closed));
+    button.setAttribute("aria-label", (closed ? "Expand " : "Collapse ") + B.nameOf(key));
+  }
+
+  // -- a phone shows one column
+
+  const picker = $("[data-column-pick]");
+  function show(key) {
+    $$("[data-column], [data-head]").forEach((part) => part.classList.toggle("is-picked", (part.dataset.column || part.dataset.head) === key));
+  }
+  if (picker) {
+    const kept = sessionStorage.getItem("column:" + B.data.board);
+    if (kept && B.stages.has(kept)) picker.value = kept;
+    show(picker.value);
+    picker.addEventListener("change", () => { show(picker.value); sessionStorage.setItem("column:" + B.data.board, picker.value); });
+  }
+  B.showColumn = (key) => { if (picker) { picker.value = key; show(key); } };
+
+  const save = $("[data-save-view]");
+  if (save) save.addEventListener("click", async () => {
+    const name = window.prompt("Name of this view");
+    if (!name) return;
+    await B.api("PUT", "preferences/" + B.data.type + "?board=" + B.data.board, { view: { name, query: location.search.slice(1) } });
+    location.reload();
+  });
+
+  B.bound = bound;
+})();
