@@ -83,6 +83,7 @@ class RecordSpec:
     values: Mapping[str, FieldSpec]
     fields: Mapping[str, FieldSpec]
     syncable: tuple[str, ...]
+    required: tuple[str, ...]
 
     def stage_field(self) -> FieldSpec | None:
         return self.values.get("stage")
@@ -118,6 +119,7 @@ def record_spec(record_type: str) -> RecordSpec:
         values=values,
         fields={**values, **extra, **switches},
         syncable=tuple(values),
+        required=tuple(name for name, field in values.items() if field.required),
     )
 
 
@@ -323,7 +325,7 @@ def _sound(field: Any, kind: Kind) -> Callable[[Any], bool]:
         limit = field.max_length or 10**9
         return _sound_text(limit, ("\r", "\0") if kind is Kind.TEXT else _SUSPECT_IN_RICH_TEXT)
     if kind is Kind.SET and not _target(field):
-        return kinds.is_tidy_set
+        return lambda value: kinds.is_tidy_set(value) and bool(value)
     return lambda value: False
 
 

@@ -49,15 +49,18 @@ def draft(spec: RecordSpec, write: RecordWrite, now: datetime) -> Draft:
     if state is not None and state.deleted_at is not None:
         made.errors[WHOLE_RECORD].append(DELETED)
         return made
+    fields, changed = spec.fields, made.changed
     for name, value in write.values.items():
-        field = spec.fields.get(name)
+        field = fields.get(name)
         if field is None:
             made.errors[name].append(f"There is no field {name} on a {_spoken(spec)}.")
-            continue
-        try:
-            _take(made, field, value)
-        except ValueProblem as problem:
-            made.errors[name].append(f"{_sentence(field)}: {problem}.")
+        elif state is None and field.is_sound(value):
+            changed[name] = value  # what an import is made of
+        else:
+            try:
+                _take(made, field, value)
+            except ValueProblem as problem:
+                made.errors[name].append(f"{_sentence(field)}: {problem}.")
     if state is None:
         _require(spec, made)
     if spec.record_type == "task":
@@ -79,8 +82,9 @@ def _take(made: Draft, field: FieldSpec, value: Any) -> None:
 
 
 def _require(spec: RecordSpec, made: Draft) -> None:
-    for name, field in spec.values.items():
-        if field.required and name not in made.changed and name not in made.errors:
+    for name in spec.required:
+        field = spec.values[name]
+        if name not in made.changed and name not in made.errors:
             made.errors[name].append(f"{_sentence(field)}: must not be empty.")
 
 

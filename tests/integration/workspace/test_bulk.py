@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, transaction
 
-from integrations.models import Integration, Mapping
+from integrations.models import Cursor, Integration, Mapping, SweepSeen
 from workspace.bulk import insert_rows, update_rows, upsert_rows
 from workspace.ids import new_id
 from workspace.models import Change, Label, Task, Tenant
@@ -205,3 +205,14 @@ def test_nothing_to_write_asks_the_database_nothing(django_assert_num_queries: A
 def test_an_unknown_column_is_named() -> None:
     with pytest.raises(ValueError, match="Task has no column colour"):
         insert_rows(Task, ["colour"], [("red",)])
+
+
+@SIZES
+def test_narrow_rows_go_in_once_however_often_they_are_given(tenant: Tenant, size: int) -> None:
+    integration = Integration.objects.create(tenant=tenant, name="Desk", connector="generic_rest")
+    cursor = Cursor.objects.create(integration=integration, resource="tickets")
+    ids = [new_id() for _ in range(size)]
+    for _ in range(2):
+        rows = [(cursor.pk, one) for one in ids]
+        upsert_rows(SweepSeen, ["cursor_id", "mapping_id"], rows, unique="sweep_seen_once", update=[])
+    assert sorted(SweepSeen.objects.values_list("mapping_id", flat=True)) == sorted(ids)
