@@ -22,6 +22,7 @@ from conflicts.services.choices import (
     within_skew,
 )
 from integrations.models import Integration
+from integrations.panels import Tally
 from reconcile.diff import Op, set_diff, word_diff
 from reconcile.kinds import Kind, ValueProblem
 from workspace.kinds import FieldSpec, record_spec
@@ -31,29 +32,30 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 #: how old an open conflict may grow before its age is marked
 AGES = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
+SETTLED = [ConflictStatus.RESOLVED, ConflictStatus.AUTO_RESOLVED]
 CLOSED = [
-    ConflictStatus.RESOLVED,
-    ConflictStatus.AUTO_RESOLVED,
+    *SETTLED,
     ConflictStatus.IGNORED,
     ConflictStatus.WITHDRAWN,
 ]
 
 
-def open_counts(tenant: Tenant) -> dict[UUID, int]:
-    """Conflicts waiting for a reviewer, per integration; the list's "open" filter counts the same."""
+def tallies(tenant: Tenant, now: datetime) -> dict[UUID, Tally]:
+    """Per integration, conflicts waiting for a reviewer and those settled in the last day; one query.
+
+    The list's filters "open" and "settled in 24 h" count the same.
+    """
+    is_open = Q(status=ConflictStatus.PENDING)
+    is_settled = Q(status__in=SETTLED, closed_at__gt=now - DAY)
     rows = ConflictResolution.objects.filter(
-        tenant=tenant, status=ConflictStatus.PENDING, integration__deleted_at__isnull=True
+        is_open | is_settled, tenant=tenant, integration__deleted_at__isnull=True
     )
-    return dict(rows.order_by().values_list("integration_id").annotate(n=Count("pk")))
-
-
-def resolved_since(tenant: Tenant, since: datetime) -> int:
-    """Conflicts settled since then, by people and by strategies."""
-    return ConflictResolution.objects.filter(
-        tenant=tenant,
-        status__in=[ConflictStatus.RESOLVED, ConflictStatus.AUTO_RESOLVED],
-        closed_at__gt=since,
-    ).count()
+    counted = (
+        rows.order_by()
+        .values_list("integration_id")
+        .annotate(open=Count("pk", filter=is_open), settled=Count("pk", filter=is_settled))
+    )
+    return {integration_id: Tally(waiting, settled) for integration_id, waiting, settled in counted}
 
 
 def conflict_rows(tenant: Tenant, params: Any, *, user: Any, now: datetime) -> QuerySet[ConflictResolution]:
@@ -98,8 +100,7 @@ def _by_status(
         case "closed":
             return rows.filter(status__in=CLOSED)
         case "settled24h":
-            settled = [ConflictStatus.RESOLVED, ConflictStatus.AUTO_RESOLVED]
-            return rows.filter(status__in=settled, closed_at__gt=now - DAY)
+            return rows.filter(status__in=SETTLED, closed_at__gt=now - DAY)
         case "all":
             return rows
     return rows.filter(status=status)
@@ -294,7 +295,7 @@ def names_for(
 ) -> dict[str, str]:
     """Record id → title for every reference in these conflicts; one query per referenced type."""
     wanted: dict[str, set[str]] = {}
-    tenant_id = None
+    tenant_id: UUID | None = None
     for conflict in conflicts:
         tenant_id = conflict.tenant_id
         if is_about_record(conflict):
@@ -309,6 +310,8 @@ def names_for(
                     value if isinstance(value, list) else [value] if value else []
                 )
     names: dict[str, str] = {}
+    if tenant_id is None:
+        return names
     for record_type, ids in wanted.items():
         model = RECORD_TYPES[record_type]
         rows = model._default_manager.filter(
@@ -369,4 +372,4 @@ def open_for_record(tenant_id: UUID, record_ids: Sequence[UUID]) -> dict[UUID, i
     rows = ConflictResolution.objects.filter(
         tenant_id=tenant_id, record_id__in=record_ids, status__in=OPEN_STATUSES
     )
-    return dict(rows.order_by().values_list("record_id").annotate(n=Count("pk")))  # type: ignore[arg-type]
+    return dict(rows.order_by().values_list("record_id").annotate(n=Count("pk")))

@@ -17,7 +17,7 @@ class ReadOnlyAdmin(TenantAdmin):
     """Lists to search and filter; a row leads to its page in the hub."""
 
     page = ""
-    list_select_related = ("integration",)
+    list_select_related: tuple[str, ...] = ("integration",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

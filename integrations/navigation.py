@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from integrations.models import JobStatus, SyncJob
 from integrations.models import Mapping as PairMapping
@@ -20,7 +21,7 @@ def favicon(request: HttpRequest) -> str:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of links; those whose pages are not installed are left out."""
-    groups = [
+    groups: list[dict[str, Any]] = [
         {
             "title": None,
             "separator": False,
@@ -65,7 +66,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 ],
             }
         )
-    return [{**group, "items": [item for item in group["items"] if item]} for group in groups]  # type: ignore[attr-defined]
+    return [{**group, "items": [item for item in group["items"] if item]} for group in groups]
 
 
 def _item(
@@ -103,7 +104,10 @@ def _counted(request: HttpRequest) -> dict[str, int]:
     tenant = getattr(request, "tenant", None)
     if tenant is None:
         return {}
-    counts = {counter.key: sum(counter.counts(tenant).values()) for counter in COUNTERS}
+    counts = {
+        counter.key: sum(tally.open for tally in counter.counts(tenant, timezone.now()).values())
+        for counter in COUNTERS
+    }
     counts["dead"] = (
         PairMapping.objects.filter(tenant=tenant, is_dead=True).count()
         + SyncJob.objects.filter(tenant=tenant, status=JobStatus.DEAD).count()

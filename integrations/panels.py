@@ -22,13 +22,23 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """Of one integration: how many are open, and how many were settled in the last 24 hours."""
+
+    open: int = 0
+    settled: int = 0
+
+
+@dataclass(frozen=True)
 class Counter:
     """Something open that is counted per integration: conflicts, for one. ``counts`` is one query."""
 
     key: str
     label: str
-    counts: Callable[[Tenant], Mapping[UUID, int]]
+    counts: Callable[[Tenant, datetime], Mapping[UUID, Tally]]
     link: Callable[[Integration | None], str]
+    settled_label: str = ""
+    settled_link: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ def page_tenant(request: HttpRequest) -> Tenant | None:
     if chosen is not None:
         return chosen
     found = memberships_of(request.user)
+    request.user._memberships = found  # type: ignore[union-attr]  # for the switcher on the same page
     if found:
         set_current(request.user, found[0])
         return found[0].tenant

@@ -22,7 +22,7 @@ class ConflictOut(serializers.ModelSerializer[ConflictResolution]):
 
     class Meta:
         model = ConflictResolution
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "integration", "integration_name", "mapping", "resource_type", "record_type", "record_id",
             "record_title", "external_id", "kind", "group", "status", "reason", "conflicted_fields", "local_data",
             "external_data", "version", "local_revision", "external_version", "strategy", "push_to_external", "pushed_at",
@@ -45,7 +45,7 @@ class ConflictDetail(ConflictOut):
     lease_user = serializers.CharField(source="lease_user.username", read_only=True, default=None)
 
     class Meta(ConflictOut.Meta):
-        fields = (  # type: ignore[assignment]
+        fields = (
             *ConflictOut.Meta.fields, "base_data", "fields", "resolved", "decision_note", "local_changed_at",
             "local_changed_by", "external_changed_at", "external_changed_by", "rule", "lease_user", "lease_until",
         )  # fmt: skip
@@ -111,7 +111,7 @@ class ConflictSeenIn(serializers.Serializer[Any]):
 
 
 class ConflictBulkIn(serializers.Serializer[Any]):
-    conflicts = ConflictSeenIn(many=True, allow_empty=False, max_length=BULK_LIMIT)
+    conflicts = serializers.ListField(child=ConflictSeenIn(), allow_empty=False, max_length=BULK_LIMIT)
     choice = serializers.ChoiceField(choices=list(BULK_CHOICES))
     push_to_external = serializers.BooleanField(default=True)
     dry_run = serializers.BooleanField(default=True, help_text="Say false to carry it out.")
@@ -126,7 +126,7 @@ class ConflictBulkOut(serializers.Serializer[Any]):
 
 class PreviewWriteOut(serializers.Serializer[Any]):
     key = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     field = serializers.CharField()
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)

@@ -94,7 +94,7 @@ def _bring_up_to_date(
         setattr(conflict, name, value)
     if conflict.status != ConflictStatus.PENDING:
         _take_decision_back(conflict, "the values changed before it was applied")
-    conflict.version = F("version") + 1  # type: ignore[assignment]
+    conflict.version = F("version") + 1
     conflict.updated_at = now
     conflict.save()
     conflict.refresh_from_db(fields=["version"])

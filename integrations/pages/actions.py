@@ -145,7 +145,7 @@ class SyncAll(HubAction):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         started, busy = 0, 0
-        for integration in Integration.objects.for_tenant(self.tenant).running():  # type: ignore[attr-defined]
+        for integration in Integration.objects.for_tenant(self.tenant).running():
             try:
                 job_request(integration=integration, kind=JobKind.MANUAL, user=request.user)
                 started += 1

@@ -66,7 +66,7 @@ class HubView(View):
         self, template: str = "", context: dict[str, Any] | None = None, *, status: int = 200
     ) -> TemplateResponse:
         request = self.request
-        request.current_app = admin.site.name  # type: ignore[attr-defined]
+        request.current_app = admin.site.name
         full: dict[str, Any] = {**admin.site.each_context(request), "title": self.title}
         tenant = getattr(self, "tenant", None)
         if tenant is not None:

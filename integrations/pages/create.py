@@ -24,6 +24,7 @@ from integrations.services.control import (
     integration_update,
 )
 from integrations.services.credentials import webhook_url
+from integrations.services.fieldmaps import field_map_current
 from integrations.services.jobs import job_request
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
 from integrations.services.statusmaps import status_map_refresh
@@ -34,7 +35,6 @@ from .base import HubView
 from .figures import system_name
 from .forms import OPTION, Bound, Group, Setting, bind, connection_group, read, secret_settings, with_options
 from .integration import BY_KEY, with_kinds
-from .maps import field_map_current as current_map
 from .maps import resources_of, status_tables
 
 STEPS = (
@@ -302,7 +302,7 @@ def _what_page(view: HubView, integration: Integration, errors: Any) -> dict[str
 def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
     tables = []
     for resource in resources_of(integration):
-        current = current_map(integration=integration, resource=resource.name)
+        current = field_map_current(integration=integration, resource=resource.name)
         for table in status_tables(integration, resource, current):
             tables.append({"resource": resource, **table})
     once = view.request.session.get(SECRET_SESSION_KEY)

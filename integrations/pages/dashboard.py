@@ -160,6 +160,10 @@ def figures(tenant: Tenant, every: list[Card], whole: Numbers, now: datetime) ->
             "Failed syncs, 24 h", str(whole.bad), f"{logs}?status=bad&since=24h", "bad" if whole.bad else ""
         ),
     ]
+    for counter in COUNTERS:
+        if counter.settled_label and counter.settled_link:
+            settled = str(whole.settled.get(counter.key, 0))
+            found.append(Figure(counter.settled_label, settled, counter.settled_link()))
     for more in FIGURES:
         found += more(tenant, now)
     found.append(

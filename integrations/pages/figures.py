@@ -57,6 +57,7 @@ class Numbers:
     dead_pairs: int = 0
     pairs: int = 0
     open: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
 
     @property
     def dead(self) -> int:
@@ -135,22 +136,25 @@ def numbers_of(tenant: Tenant, now: datetime) -> dict[UUID, Numbers]:
         numbers = found.setdefault(row["integration_id"], Numbers())
         for name in ("running", "waiting", "failed_runs", "dead_jobs"):
             setattr(numbers, name, row[name])
-    for row in (
+    pairs = (
         PairMapping.objects.live()
         .filter(tenant=tenant)
         .order_by()
         .values("integration_id")
         .annotate(pairs=Count("pk"), dead=Count("pk", filter=Q(is_dead=True)))
-    ):
-        numbers = found.setdefault(row["integration_id"], Numbers())
-        numbers.pairs, numbers.dead_pairs = row["pairs"], row["dead"]
+        .values_list("integration_id", "pairs", "dead")
+    )
+    for integration_id, count, dead in pairs:
+        numbers = found.setdefault(integration_id, Numbers())
+        numbers.pairs, numbers.dead_pairs = count, dead
     for counter in COUNTERS:
-        for integration_id, count in counter.counts(tenant).items():
-            found.setdefault(integration_id, Numbers()).open[counter.key] = count
+        for integration_id, tally in counter.counts(tenant, now).items():
+            numbers = found.setdefault(integration_id, Numbers())
+            numbers.open[counter.key], numbers.settled[counter.key] = tally.open, tally.settled
     return found
 
 
-def _log_counts(rows: QuerySet[SyncLog], now: datetime) -> Iterable[dict[str, Any]]:
+def _log_counts(rows: QuerySet[SyncLog], now: datetime) -> Iterable[Any]:
     last_hour = Q(created_at__gt=now - HOUR)
     good, bad = Q(status__in=GOOD_LOGS), Q(status__in=BAD_LOGS)
     return (
@@ -171,7 +175,7 @@ def failed_runs(now: datetime) -> Q:
     return Q(status__in=BAD_JOBS, finished_at__gt=now - DAY)
 
 
-def _job_counts(rows: QuerySet[SyncJob], now: datetime) -> Iterable[dict[str, Any]]:
+def _job_counts(rows: QuerySet[SyncJob], now: datetime) -> Iterable[Any]:
     is_open = Q(status__in=[JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.RETRY_WAITING])
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     return (
@@ -265,4 +269,6 @@ def totals(found: Mapping[UUID, Numbers]) -> Numbers:
             setattr(whole, name, getattr(whole, name) + getattr(numbers, name))
         for key, count in numbers.open.items():
             whole.open[key] = whole.open.get(key, 0) + count
+        for key, count in numbers.settled.items():
+            whole.settled[key] = whole.settled.get(key, 0) + count
     return whole

@@ -233,7 +233,7 @@ def settings_context(
     errors: dict[str, list[str]] | None = None,
     is_stale: bool = False,
 ) -> dict[str, Any]:
-    groups = []
+    groups: list[dict[str, Any]] = []
     for group in groups_for(integration):
         is_this = group.key == posted
         bound = bind(

@@ -30,6 +30,7 @@ RETRYABLE = (
     JobStatus.RETRY_WAITING,
 )
 DEAD_LIMIT = 500
+SHOWN_RECORDS = 200
 
 
 def job_rows(tenant: Tenant, params: Any) -> QuerySet[SyncJob]:
@@ -112,14 +113,48 @@ class JobDetail(HubView):
         return self.render(context=context)
 
 
+OUTCOME_WORDS = {
+    "create_here": "Create here",
+    "create_there": "Create there",
+    "update_here": "Change here",
+    "update_there": "Change there",
+    "conflict": "Conflict",
+    "link": "Link",
+    "ambiguous": "Ask which one",
+    "filtered": "Left out",
+    "unchanged": "Unchanged",
+}
+
+
 def preview_of(job: SyncJob) -> dict[str, Any]:
-    """A dry run's counts and records, tolerant of what is missing while it runs."""
+    """A dry run's counts and records in words; empty while it runs."""
     result = job.result if isinstance(job.result, dict) else {}
-    counts = {name: count for name, count in result.items() if isinstance(count, int)}
-    for name, count in (result.get("counts") or {}).items() if isinstance(result.get("counts"), dict) else ():
-        counts[name] = count
-    records = result.get("records") or result.get("rows") or []
-    return {"counts": counts, "records": records if isinstance(records, list) else []}
+    counts: dict[str, int] = result.get("counts") or {}
+    records: list[dict[str, Any]] = result.get("records") or []
+    return {
+        "counts": [
+            (OUTCOME_WORDS.get(name, name.replace("_", " ")), count) for name, count in counts.items()
+        ],
+        "records": [_preview_row(record) for record in records[:SHOWN_RECORDS]],
+        "total": len(records),
+    }
+
+
+def _preview_row(record: dict[str, Any]) -> dict[str, Any]:
+    changes = [
+        {"side": side, "field": name, "before": change.get("from"), "after": change.get("to")}
+        for side in ("local", "external")
+        for name, change in (record.get(side) or {}).items()
+    ]
+    return {
+        "title": record.get("title") or record.get("external_id") or "(no title)",
+        "external_id": record.get("external_id") or "",
+        "resource": record.get("resource") or "",
+        "word": OUTCOME_WORDS.get(str(record.get("outcome")), str(record.get("outcome") or "")),
+        "changes": changes,
+        "conflicts": record.get("conflicts") or [],
+        "held": sorted((record.get("held") or {}).items()),
+    }
 
 
 class JobDo(HubAction):

@@ -273,5 +273,12 @@ def moment(value: Any) -> datetime | None:
 
 @register.simple_tag(takes_context=True)
 def tenant_choices(context: Any) -> list[Any]:
-    """The workspaces the signed-in user may switch to; one query."""
-    return choices_for(context["request"].user)
+    """The workspaces the signed-in user may switch to; at most one query per request."""
+    request = context["request"]
+    found: list[Any] | None = getattr(request, "hub_tenants", None)
+    if found is None:
+        known = getattr(request.user, "_memberships", None) or []
+        is_member = known and not request.user.is_superuser
+        found = [each.tenant for each in known] if is_member else choices_for(request.user)
+        request.hub_tenants = found
+    return found

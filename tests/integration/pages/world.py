@@ -43,6 +43,7 @@ class World:
     foreign: Tenant
     now: datetime = field(default_factory=timezone.now)
     _tasks: int = 0
+    _pairs: int = 0
 
     def client(self, role: str = Role.MANAGER) -> Client:
         """A signed-in browser of that role; ``carol`` is the stranger."""
@@ -61,7 +62,7 @@ class World:
             **{
                 "status": IntegrationStatus.ACTIVE,
                 "resource_types": ["card"],
-                "options": {"board_id": "b1"},
+                "options": {"board_id": "abcd1234"},
                 **values,
             },
         )
@@ -85,6 +86,7 @@ class World:
 
     def pair(self, integration: Integration, task: Task | None = None, **values: Any) -> Mapping:
         task = task or self.task(tenant=integration.tenant)
+        self._pairs += 1
         return Mapping.objects.create(
             tenant=integration.tenant,
             integration=integration,
@@ -92,7 +94,7 @@ class World:
             record_type="task",
             record_id=task.pk,
             **{
-                "external_id": f"X-{self._tasks}",
+                "external_id": f"X-{self._pairs}",
                 "state": MappingState.SYNCED,
                 "base_local": {"title": "Old title"},
                 "base_external": {"title": "Old title"},
