@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
 
 from conflicts.services import rules_for
 from connectors import registry
@@ -17,6 +19,7 @@ from integrations.models import FieldMap, Integration, Mapping, StatusMap
 from reconcile.fieldmap import CompiledMap, compile_field_map, parse_field_map
 from reconcile.model import DeletePolicy, Direction, FieldRule, Policy, Rule, Strategy
 from workspace.kinds import record_kinds
+from workspace.models import Member
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,12 @@ class References:
     def load(
         self, integration: Integration, *, inward: set[tuple[str, str]], outward: set[tuple[str, str]]
     ) -> References:
-        """At most one query each way."""
+        """At most one query each way, and one each for references by e-mail address."""
+        tenant_id = integration.tenant_id
+        self._load_by_email(tenant_id, {each for each in inward if _is_by_email(each[0])})
+        self._load_emails(tenant_id, {each for each in outward if _is_by_email(each[0])})
+        inward = {each for each in inward if not _is_by_email(each[0])}
+        outward = {each for each in outward if not _is_by_email(each[0])}
         live = Mapping.objects.filter(
             integration=integration, record_id__isnull=False, external_id__isnull=False
         )
@@ -203,3 +211,31 @@ class References:
             for resource, external_id, record_id in rows.values_list("resource", "external_id", "record_id"):
                 self._external[(resource, str(record_id))] = str(external_id)
         return self
+
+    def _load_by_email(self, tenant_id: UUID, wanted: set[tuple[str, str]]) -> None:
+        """Members by their address in lower case; one that two members share names nobody."""
+        if not wanted:
+            return
+        members: QuerySet[Any] = Member.objects.alive().filter(tenant_id=tenant_id)
+        rows = members.annotate(address=Lower("email")).filter(address__in={email for _, email in wanted})
+        found: dict[str, list[str]] = {}
+        for member_id, address in rows.values_list("id", "address"):
+            found.setdefault(address, []).append(str(member_id))
+        for resource, email in wanted:
+            if len(found.get(email, [])) == 1:
+                self._local[(resource, email)] = found[email][0]
+
+    def _load_emails(self, tenant_id: UUID, wanted: set[tuple[str, str]]) -> None:
+        if not wanted:
+            return
+        members: QuerySet[Any] = Member.objects.filter(tenant_id=tenant_id, id__in={ref for _, ref in wanted})
+        rows = members.exclude(email="").values_list("id", "email")
+        addresses = {str(member_id): email.lower() for member_id, email in rows}
+        for resource, ref in wanted:
+            if ref in addresses:
+                self._external[(resource, ref)] = addresses[ref]
+
+
+def _is_by_email(resource: str) -> bool:
+    """True for the ``<resource>:email`` that a look-up by address asks for."""
+    return resource.endswith(":email")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from conflicts.services import conflict_applied
 from connectors.base.errors import AlreadyExists, ConfigurationProblem, RecordProblem, Retryable, SyncError
 from connectors.base.types import Can, CreateClass, ExternalRecord
 from integrations.models import IntentState, Mapping, MappingState, Operation, WriteIntent, WriteKind
@@ -23,7 +24,8 @@ from sync.journal import log_pair
 from sync.pairs import Pair, state_after
 from sync.readback import is_explained
 from sync.runtime import runtime
-from sync.services import matching, merges
+from sync.services import matching
+from sync.services.deferrals import deferred
 from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
 from workspace.ids import new_id
@@ -41,24 +43,29 @@ def create_locally(work: Work, pair: Pair) -> Outcome:
     """Make the local record of an external one, or adopt the one it matches at first contact."""
     assert pair.external is not None
     _wait_for_creates_under_way(work)
-    refs = References().load(work.integration, inward=pair.references_in(), outward=set())
+    refs = pair.refs = References().load(work.integration, inward=pair.references_in(), outward=set())
     plan = plan_local_create(
         field_map=work.rc.field_map, external=pair.external_snapshot, policy=work.rc.policy, ctx=refs
     )
     values = work.rc.field_map.local_fields(plan.to_local)
     structure = parent_values(work, pair.external)
     match = matching.find(work.rc, work.mapping.tenant_id, values)
-    if len(match) > 1:
+    decision = matching.decided(work.mapping)
+    try:
+        record_id, is_carried_out = matching.choose(match, decision)
+    except matching.Several:
         return matching.ask(work, pair, match)
     with transaction.atomic():
-        if match:
-            leases.save(work.mapping, record_id=match[0])
-            matched = True
+        if record_id is not None:
+            leases.save(work.mapping, record_id=record_id)
         else:
             refuse_if_required_is_held(work, plan)
             _bring_in_new(work, pair, {**values, **structure}, plan)
-            matched = False
-    if matched:
+        if decision is not None and is_carried_out:
+            conflict_applied(decision, now=runtime().now(), pushed=False)
+        else:
+            withdraw_all(work.mapping)
+    if record_id is not None:
         raise Again("adopted a record that was here already")
     runtime().point("after_bring_in")
     state, reason = state_after(work.mapping.held, open_conflict=False, waits=False)
@@ -94,7 +101,7 @@ def _bring_in_new(work: Work, pair: Pair, values: dict[str, Any], plan: Plan) ->
         base_external=pair.base_external,
         provenance=pair.provenance,
         held=pair.held_as_json(plan),
-        deferred=merges.deferred(pair, plan),
+        deferred=deferred(pair, plan),
         fingerprint=pair.fingerprint,
         local_revision=record.revision,
         field_map_version=work.rc.field_map_version,
@@ -155,7 +162,7 @@ def create_externally(work: Work, pair: Pair) -> Outcome:
     if Can.CREATE not in work.rc.resource.can:
         raise RecordProblem(f"{work.rc.connector.name} doesn't let us create a {work.rc.resource.label}.")
     _find_parent_there(work, pair)
-    refs = References().load(work.integration, inward=set(), outward=pair.references_out())
+    refs = pair.refs = References().load(work.integration, inward=set(), outward=pair.references_out())
     plan = plan_external_create(
         field_map=work.rc.field_map, local=pair.local_snapshot, policy=work.rc.policy, ctx=refs
     )
@@ -270,6 +277,7 @@ def _adopt(
         "base_external": pair.base_external,
         "provenance": pair.provenance,
         "held": pair.held_as_json(plan),
+        "deferred": deferred(pair, plan),
         "last_out_at": now,
         "last_synced_at": now,
         "field_map_version": work.rc.field_map_version,

@@ -15,7 +15,9 @@ from sync import leases
 from sync.clients import Clients
 from sync.context import IntegrationContext
 from sync.runtime import runtime
+from sync.services.deferrals import references_resolve
 from sync.services.pair_sync import claimed_sync
+from sync.work import Outcome
 
 #: pairs claimed at once: enough to save queries, few enough that workers share fairly and leases hold
 CLAIM = 8
@@ -33,12 +35,16 @@ def integration_drain(*, integration_id: UUID) -> Counter[str]:
         return outcomes
     context = IntegrationContext(integration)
     ends_at = runtime().now() + BUDGET
+    looked_for_waiting = False
     while runtime().now() < ends_at:
         if breaker.is_open(integration, runtime().now()):
             return outcomes
         claimed = claim_due(integration_id)
         if not claimed:
-            return outcomes
+            if not outcomes[Outcome.APPLIED] or looked_for_waiting or not references_resolve(integration):
+                return outcomes
+            looked_for_waiting = True  # what was made here or there may be what others waited for
+            continue
         with Clients(integration) as clients:
             for mapping in claimed:
                 token = mapping.lease_token

@@ -23,20 +23,18 @@ from integrations.models import (
     JobKind,
     JobStatus,
     LogStatus,
-    Mapping,
-    MappingState,
     Operation,
     SyncJob,
     SyncMethod,
 )
 from integrations.services.logs import log_write
-from integrations.services.marks import mark_dirty
 from integrations.services.status import integration_degraded, integration_failed, integration_recovered
 from live.feed import publish, sync_room
 from reconcile.retry import JOB, RetryPolicy
-from sync.context import IntegrationContext, References
+from sync.context import IntegrationContext
 from sync.runtime import runtime
 from sync.services import previews, rollbacks
+from sync.services.deferrals import references_resolve
 from sync.services.pulls import HEARTBEAT, Pull, PullReport
 from workspace.ids import new_id
 from workspace.wakeups import wake
@@ -277,24 +275,6 @@ def _sentence(outcomes: Counter[str]) -> str:
     }
     parts = [f"{outcomes[name]} {word}" for name, word in words.items() if outcomes[name]]
     return ", ".join(parts) or "0 changes"
-
-
-def references_resolve(integration: Integration) -> int:
-    """Pairs that waited for a counterpart which is here by now are looked at again (E8). How many."""
-    waiting = Mapping.objects.filter(integration=integration, state=MappingState.HELD).exclude(deferred=[])
-    rows = list(waiting.values_list("id", "deferred")[:5000])
-    if not rows:
-        return 0
-    wanted = {(resource, ref) for _, refs in rows for resource, ref in refs}
-    refs = References().load(integration, inward=wanted, outward=set())
-    ready = [
-        mapping_id
-        for mapping_id, deferred in rows
-        if any(refs.local_id(resource, ref) is not None for resource, ref in deferred)
-    ]
-    if ready:
-        mark_dirty(mapping_ids=ready, reason="reference arrived", priority=5, now=runtime().now())
-    return len(ready)
 
 
 # -- dry run -----------------------------------------------------------------------------------------------

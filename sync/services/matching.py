@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
 
-from conflicts.models import ConflictKind
+from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus
 from conflicts.services import MATCH_GROUP, conflict_open
 from integrations.models import Mapping, MappingState
 from reconcile.model import ConflictGroup, FieldConflict
@@ -44,10 +45,12 @@ def find_many(
     linked = Mapping.objects.live().filter(
         integration=rc.integration, resource=rc.name, record_id=OuterRef("pk")
     )
-    spellings = {c[rc.field_map.links[fields[0]].local] for c in candidates.values() if c.get(columns[0])}
+    spellings = {str(c[columns[0]]).strip() for c in candidates.values() if c.get(columns[0])}
     rows = (
         model.objects.filter(~Exists(linked), tenant_id=tenant_id, deleted_at__isnull=True)
-        .filter(**{f"{columns[0]}__in": spellings | {str(s).casefold() for s in spellings}})
+        .annotate(spelt=Lower(columns[0]))
+        .filter(Q(spelt__in={text.lower() for text in spellings}) | Q(**{f"{columns[0]}__in": spellings}))
+        .order_by("id")
         .values_list("id", *columns)[:2000]
     )
     found: dict[str, list[UUID]] = {}
@@ -56,6 +59,32 @@ def find_many(
             if len(found.setdefault(name, [])) < 3:
                 found[name].append(record_id)
     return found
+
+
+def decided(mapping: Mapping) -> ConflictResolution | None:
+    """What a reviewer decided about the several records that match, not yet carried out."""
+    return ConflictResolution.objects.filter(
+        mapping=mapping, group=MATCH_GROUP, status=ConflictStatus.DECIDED
+    ).first()
+
+
+def choose(candidates: list[UUID], decision: ConflictResolution | None) -> tuple[UUID | None, bool]:
+    """``(record to link or None to make one, whether the decision was carried out)``. Raises ``Several``.
+
+    A decision for a record that is deleted or linked elsewhere by now counts no more.
+    """
+    choice = decision.resolved.get(MATCH_GROUP, {}) if decision else {}
+    if choice.get("choice") == "create":
+        return None, True
+    if choice.get("choice") == "link" and UUID(str(choice["value"])) in candidates:
+        return UUID(str(choice["value"])), True
+    if len(candidates) > 1:
+        raise Several
+    return (candidates[0] if candidates else None), False
+
+
+class Several(Exception):
+    """More than one record matches, and nobody has decided."""
 
 
 def ask(work: Work, pair: Pair, candidates: list[UUID]) -> Outcome:

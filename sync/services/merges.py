@@ -26,6 +26,7 @@ from sync.journal import log_pair
 from sync.pairs import Pair, state_after, without
 from sync.readback import is_explained
 from sync.runtime import runtime
+from sync.services.deferrals import deferred
 from sync.work import Outcome, Work
 from workspace.services import record_update, record_values
 
@@ -226,13 +227,6 @@ def _finish(work: Work, pair: Pair, plan: Plan, refs: References) -> Outcome:
     if state is MappingState.HELD:
         return Outcome.HELD
     return Outcome.APPLIED if did_write else Outcome.NOOP
-
-
-def deferred(pair: Pair, plan: Plan) -> list[list[str]]:
-    """References whose target is not here yet: filled in when it arrives (E8)."""
-    if not any(held.reason is HeldReason.UNMAPPED for held in plan.held.values()):
-        return []
-    return sorted([resource, ref] for resource, ref in pair.references_in())
 
 
 def title_of(pair: Pair) -> str:

@@ -28,6 +28,7 @@ from sync.context import References, ResourceContext
 from sync.pairs import Pair, Seen, state_after
 from sync.runtime import runtime
 from sync.services import creates, matching, merges
+from sync.services.deferrals import deferred
 from workspace.bulk import insert_rows, update_rows, upsert_rows
 from workspace.ids import new_id
 from workspace.models import OriginKind
@@ -178,6 +179,7 @@ def _wants_a_look(run: PageRun, record: ExternalRecord, mapping: dict[str, Any])
     return bool(
         not record.complete
         or record.is_deleted
+        or not scopes.external_in_scope(run.rc.integration, run.rc.name, record)
         or (record.is_archived and mapping["state"] != MappingState.OUT_OF_SCOPE)
         or (not record.is_archived and mapping["state"] == MappingState.OUT_OF_SCOPE)
         or mapping["record_id"] is None
@@ -314,7 +316,7 @@ def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], 
         assert pair.local is not None and pair.external is not None
         rows.append((
             mapping.id, pair.base_local, pair.base_external, pair.provenance, pair.fingerprint, held,
-            merges.deferred(pair, plan), state, reason, result.revision if result else pair.local.revision,
+            deferred(pair, plan), state, reason, result.revision if result else pair.local.revision,
             run.rc.field_map_version, *_external_columns(pair.external, mapping), now if plan.to_local else mapping.last_in_at,
             now, pair.history,
         ))  # fmt: skip
@@ -435,6 +437,8 @@ def plan_new(run: PageRun, records: list[ExternalRecord]) -> Fresh:
     rc = run.rc
     pairs = [Pair(rc, None, None, {}, external=record, seen=run.seen(record)) for record in records]
     refs = _references(rc, pairs)
+    for pair in pairs:
+        pair.refs = refs
     return [
         (
             pair,
@@ -516,7 +520,7 @@ def _linked_row(run: PageRun, pair: Pair, plan: Plan, result: WriteResult, now: 
     state, reason = state_after(held, open_conflict=False, waits=False)
     return _created_row(
         run, pair.external, now, record_id=result.record_id, state=state, reason=reason, pair=pair, held=held,
-        deferred=merges.deferred(pair, plan), revision=result.revision,
+        deferred=deferred(pair, plan), revision=result.revision,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 
 from connectors.base.errors import ContractBroken, RecordGone
 from connectors.base.types import Client, Page
@@ -153,55 +154,84 @@ class Pull:
                 f"{SAMPLE} of them are being looked up one by one."
             )
             ids = ids[:SAMPLE]
-        if ids:
-            mark_dirty(
-                mapping_ids=ids,
-                reason="not in the listing",
-                priority=7,
-                method=self.method,
-                now=runtime().now(),
-            )
+        self._nominate(ids, "not in the listing")
 
     # -- children listed per parent ---------------------------------------------------------------------------
 
     def _walk_parents(self, cursor: Cursor, is_full: bool) -> None:
-        """One walk per parent that changed since the last time (all parents on a full run)."""
-        started_at = runtime().now()
+        """One walk per parent that changed since the last time (all parents on a full run).
+
+        Resumes after the last parent that was finished; ``since`` is the vendor's time when the walk began.
+        """
+        sweep = cursor.sweep
+        if self.parent_id or not sweep or sweep.get("full") != is_full or "after" not in sweep:
+            offset = timedelta(seconds=self.rc.integration.clock_offset_seconds)
+            sweep = {
+                "full": is_full,
+                "after": None,
+                "started_at": runtime().now().isoformat(),
+                "server_started_at": (runtime().now() + offset).isoformat(),
+            }
+        since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
+        parents = self._parents(since).order_by("id").values_list("id", "external_id")
+        if sweep["after"]:
+            parents = parents.filter(id__gt=sweep["after"])
+        for mapping_id, parent_id in parents.iterator(500):
+            try:
+                self._walk_parent(str(parent_id), since, datetime.fromisoformat(sweep["started_at"]))
+            except (
+                RecordGone
+            ):  # it went away since we saw it; that is its own story, not the end of this walk
+                self._nominate([mapping_id], "gone")
+            if not self.parent_id:
+                cursor.sweep = {**sweep, "after": str(mapping_id)}
+                cursor.save(update_fields=["sweep", "updated_at"])
+        if self.parent_id:
+            return  # the others were not looked at
+        cursor.since, cursor.sweep = datetime.fromisoformat(sweep["server_started_at"]), None
+        cursor.save(update_fields=["since", "sweep", "updated_at"])
+
+    def _parents(self, since: datetime | None) -> QuerySet[Mapping]:
         parents = Mapping.objects.live().filter(
             integration=self.rc.integration,
             resource=self.rc.resource.parent,
             external_id__isnull=False,
             record_id__isnull=False,
         )
-        since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
         if self.parent_id:
-            parents = parents.filter(external_id=self.parent_id)
-        elif since is not None:
-            parents = parents.filter(external_updated_at__gte=since)
-        for mapping_id, parent_id in parents.order_by("id").values_list("id", "external_id").iterator(500):
-            try:
-                self._walk_parent(str(parent_id), since)
-            except (
-                RecordGone
-            ):  # it went away since we saw it; that is its own story, not the end of this walk
-                mark_dirty(
-                    mapping_ids=[mapping_id],
-                    reason="gone",
-                    priority=5,
-                    method=self.method,
-                    now=runtime().now(),
-                )
-        if self.parent_id:
-            return  # the others were not looked at
-        cursor.since, cursor.sweep = started_at, None
-        cursor.save(update_fields=["since", "sweep", "updated_at"])
+            return parents.filter(external_id=self.parent_id)
+        return parents if since is None else parents.filter(external_updated_at__gte=since)
 
-    def _walk_parent(self, parent_id: str, since: datetime | None) -> None:
+    def _walk_parent(self, parent_id: str, since: datetime | None, started_at: datetime) -> None:
+        """One parent's children; those that a complete listing of them lacks are looked up by id."""
+        seen: set[UUID] = set()
         for page, fetched_at, read in self._pages(since, None, parent_id):
             run = self._page_run(fetched_at, read)
             with transaction.atomic():
-                self.report.add(page_take(run, page))
+                counts = page_take(run, page)
+                self.report.add(counts)
                 self.checkpoint(self.report, self.rc.name)
+            seen.update(counts.seen)
+        if since is None and self.rc.resource.list_is_complete:
+            known = Mapping.objects.live().filter(
+                integration=self.rc.integration, resource=self.rc.name, external_parent_id=parent_id
+            )
+            known = known.filter(created_at__lt=started_at, external_id__isnull=False)
+            known = known.exclude(state=MappingState.OUT_OF_SCOPE)
+            self._nominate(
+                [i for i in known.values_list("id", flat=True) if i not in seen], "not in the listing"
+            )
+
+    def _nominate(self, mapping_ids: list[UUID], reason: str) -> None:
+        """Have these pairs looked at by id: only that can prove anything."""
+        if mapping_ids:
+            mark_dirty(
+                mapping_ids=mapping_ids,
+                reason=reason,
+                priority=7,
+                method=self.method,
+                now=runtime().now(),
+            )
 
     def _page_run(self, fetched_at: datetime, read: dict[str, Seen]) -> PageRun:
         correlation_id = self.job.correlation_id if self.job else ""
