@@ -50,7 +50,8 @@ def _insert(
             kinds = ", ".join(f"%s::{kind}[]" for kind in table.types)
             arrays = [list(values) for values in zip(*table.prepared(rows), strict=True)]
             cursor.execute(
-                f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({kinds}){tail}", arrays
+                f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({kinds}){tail}",  # noqa: S608
+                arrays,
             )
             return _fetched(cursor, returning)
         with _Staged(cursor, table, rows) as staged:
