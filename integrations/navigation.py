@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from integrations.models import JobStatus, SyncJob
+from integrations.models import JobStatus, MappingState, SyncJob
 from integrations.models import Mapping as PairMapping
 from integrations.panels import COUNTERS
 from workspace.access import Action, may
+from workspace.models import Tenant
 
 
 def favicon(request: HttpRequest) -> str:
@@ -108,8 +111,20 @@ def _counted(request: HttpRequest) -> dict[str, int]:
         counter.key: sum(tally.open for tally in counter.counts(tenant, timezone.now()).values())
         for counter in COUNTERS
     }
-    counts["dead"] = (
-        PairMapping.objects.filter(tenant=tenant, is_dead=True).count()
-        + SyncJob.objects.filter(tenant=tenant, status=JobStatus.DEAD).count()
-    )
+    counts["dead"] = dead_letters(tenant)
     return counts
+
+
+def dead_letters(tenant: Tenant) -> int:
+    """Pairs and jobs whose retries are used up; one query."""
+    pairs = PairMapping.objects.filter(tenant=OuterRef("pk"), is_dead=True).exclude(
+        state=MappingState.TOMBSTONE
+    )
+    jobs = SyncJob.objects.filter(tenant=OuterRef("pk"), status=JobStatus.DEAD)
+    row = Tenant.objects.filter(pk=tenant.pk).values_list(_count(pairs), _count(jobs)).first()
+    return sum(row) if row else 0
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    counted = rows.order_by().values("tenant").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)

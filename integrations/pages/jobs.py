@@ -191,7 +191,7 @@ class DeadLetters(HubView):
     live_on = ("mapping.changed", "job.changed")
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        pairs = PairMapping.objects.filter(tenant=self.tenant, is_dead=True).select_related("integration")
+        pairs = PairMapping.objects.live().filter(tenant=self.tenant, is_dead=True).select_related("integration")
         jobs = SyncJob.objects.filter(tenant=self.tenant, status=JobStatus.DEAD).select_related("integration")
         if value := request.GET.get("integration"):
             found = as_uuid(value)
