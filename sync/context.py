@@ -48,6 +48,12 @@ class ResourceContext:
         return self.policy.direction is not Direction.IN and not self.integration.read_only
 
     @cached_property
+    def has_listed_children(self) -> bool:
+        """True if records of another resource are listed one parent at a time, and this is that parent."""
+        resources = self.connector.resources_of(self.integration.options)
+        return any(r.parent == self.name and not r.lists_across_parents for r in resources)
+
+    @cached_property
     def match_on(self) -> tuple[str, ...]:
         """Local fields by which an unlinked record is recognised at first contact."""
         configured = self.integration.options.get("match", {}).get(self.name)

@@ -96,6 +96,8 @@ def page_take(run: PageRun, page: Page) -> PageCounts:
     changed, new, suspects = sort_rows(run, rows, known, counts)
     gone = [known[i]["id"] for i in page.deleted_ids if i in known]
     nominate(gone + suspects, reason="reported gone" if gone else "changed", run=run)
+    if run.rc.has_listed_children:
+        _touch_parents(rows, known)
     if changed:
         _apply(run, plan_changed(run, changed, counts), counts)
     if new:
@@ -148,6 +150,20 @@ def sort_rows(
         else:
             changed[mapping["id"]] = record
     return changed, new, suspects
+
+
+def _touch_parents(rows: dict[str, ExternalRecord], known: dict[str, dict[str, Any]]) -> None:
+    """Note newer times even where no mapped field moved: a new comment may be all that happened there."""
+    newer = [
+        (mapping["id"], rows[external_id].updated_at)
+        for external_id, mapping in known.items()
+        if external_id in rows and _is_newer(rows[external_id].updated_at, mapping["external_updated_at"])
+    ]
+    update_rows(Mapping, key=["id"], columns=["external_updated_at"], rows=newer)
+
+
+def _is_newer(there: datetime | None, known: datetime | None) -> bool:
+    return there is not None and (known is None or there > known)
 
 
 def _is_same(run: PageRun, record: ExternalRecord, mapping: dict[str, Any]) -> bool:

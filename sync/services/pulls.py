@@ -66,11 +66,11 @@ class Pull:
     def run(self) -> PullReport:
         """Raises ``SyncError``; what was taken in until then stays, and the next run resumes."""
         cursor, _ = Cursor.objects.get_or_create(integration=self.rc.integration, resource=self.rc.name)
-        is_full = self.full or cursor.since is None or not self.rc.resource.incremental
+        is_full = self.full or cursor.since is None
         if self.rc.resource.parent and not self.rc.resource.lists_across_parents:
             self._walk_parents(cursor, is_full)
         else:
-            self._walk(cursor, is_full)
+            self._walk(cursor, is_full or not self.rc.resource.incremental)
         return self.report
 
     # -- one walk -------------------------------------------------------------------------------------------
@@ -179,9 +179,7 @@ class Pull:
         for mapping_id, parent_id in parents.iterator(500):
             try:
                 self._walk_parent(str(parent_id), since, datetime.fromisoformat(sweep["started_at"]))
-            except (
-                RecordGone
-            ):  # it went away since we saw it; that is its own story, not the end of this walk
+            except RecordGone:  # it went away since we saw it: its own story, not the end of this walk
                 self._nominate([mapping_id], "gone")
             if not self.parent_id:
                 cursor.sweep = {**sweep, "after": str(mapping_id)}
@@ -205,6 +203,8 @@ class Pull:
     def _walk_parent(self, parent_id: str, since: datetime | None, started_at: datetime) -> None:
         """One parent's children; those that a complete listing of them lacks are looked up by id."""
         seen: set[UUID] = set()
+        if not self.rc.resource.incremental:
+            since = None
         for page, fetched_at, read in self._pages(since, None, parent_id):
             run = self._page_run(fetched_at, read)
             with transaction.atomic():
