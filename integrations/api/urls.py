@@ -21,6 +21,7 @@ from .views.records import (
     TaskRetryView,
     TaskSyncStatusView,
 )
+from .views.tokens import TokensView, TokenView
 from .views.work import (
     DeadLetterView,
     DeliveryViewSet,
@@ -71,6 +72,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="status-map-refresh",
     ),
     path("jobs/dead-letters/requeue", DeadLetterView.as_view(), name="dead-letters-requeue"),
+    path("tokens", TokensView.as_view(), name="tokens"),
+    path("tokens/<str:token_id>", TokenView.as_view(), name="token"),
     path("connectors", ConnectorsView.as_view(), name="connectors"),
     path("transforms", TransformsView.as_view(), name="transforms"),
     path("templates", TemplatesView.as_view(), name="templates"),
