@@ -121,7 +121,7 @@ class FiguresBase(BoardBase):
 
 
 def _span(seconds: float | None) -> str:
-    return "–" if seconds is None else span(seconds)
+    return "–" if seconds is None else span(seconds) or "0 s"
 
 
 def _p90(spread: metrics.Spread) -> str:

@@ -29,7 +29,7 @@ def badge_icon(kind: str) -> SafeString:
 @register.filter
 def days(seconds: float | None) -> str:
     """Seconds as a duration in words; "–" for none."""
-    return "–" if seconds is None else span(seconds)
+    return "–" if seconds is None else span(seconds) or "0 s"
 
 
 @register.filter

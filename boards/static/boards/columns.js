@@ -87,12 +87,23 @@
     } catch (error) { /* scrolling again tries again */ } finally { delete cell.dataset.busy; }
   }
 
+  /* Read on at whichever end is near; again afterwards, because a scroller that is at its end sends no event. */
+  async function near(cell) {
+    if (cell.dataset.busy) return;
+    const space = cell.querySelector(":scope > .column__spacer");
+    if (space && cell.scrollTop < space.offsetHeight + 200) {
+      const pages = (gone.get(cell) || []).length;
+      await back(cell);
+      if ((gone.get(cell) || []).length < pages) near(cell);
+    } else if (cell.dataset.next && cell.scrollHeight > cell.clientHeight && cell.scrollTop + cell.clientHeight > cell.scrollHeight - 400) {
+      const next = cell.dataset.next;
+      await more(cell);
+      if (cell.dataset.next !== next) near(cell);
+    }
+  }
   document.addEventListener("scroll", (event) => {
     const cell = event.target.closest && event.target.closest("[data-cell]");
-    if (!cell) return;
-    if (cell.scrollTop + cell.clientHeight > cell.scrollHeight - 400) more(cell);
-    const space = cell.querySelector(":scope > .column__spacer");
-    if (space && cell.scrollTop < space.offsetHeight + 200) back(cell);
+    if (cell) near(cell);
   }, true);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-more]");

@@ -38,11 +38,11 @@
     ageing: () => ({
       type: "scatter",
       data: { datasets: [{ label: "Open cards", data: data.ageing.points.map((point, index) => ({ x: data.ageing.stages.indexOf(point.stage) + ((index % 9) - 4) / 30, y: point.days })), backgroundColor: accent }] },
-      options: base({ scales: { x: axis("", { min: -0.5, max: data.ageing.stages.length - 0.5, beginAtZero: false, ticks: { color: ink, stepSize: 1, callback: (value) => data.ageing.stages[value] || "" } }), y: axis("days in the stage") }, plugins: { legend: { display: false } } }),
+      options: base({ scales: { x: axis("", { min: -1, max: data.ageing.stages.length, beginAtZero: false, ticks: { color: ink, stepSize: 1, callback: (value) => data.ageing.stages[value] || "" } }), y: axis("days in the stage") }, plugins: { legend: { display: false } } }),
     }),
   };
   document.querySelectorAll("[data-chart]").forEach((canvas) => {
     try { new window.Chart(canvas, draw[canvas.dataset.chart]()); }
-    catch (error) { canvas.closest(".chart").textContent = "This chart could not be drawn; the table has its values."; }
+    catch (error) { canvas.closest(".board-chart").textContent = "This chart could not be drawn; the table has its values."; }
   });
 })();

@@ -1,0 +1,272 @@
+"""The board by mouse, touch and keys, and in two browsers at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from boards.models import Board, Move
+from boards.services.checks import verify
+from boards.services.opening import board_open
+from tests.browser.conftest import PHONE, Visits, fits
+from tests.browser.house import House
+from workspace.models import OriginKind, Task
+from workspace.services import Origin, record_create, record_update
+
+Desk = Callable[..., dict[str, Task]]
+
+
+@pytest.fixture
+def desk(house: House) -> Desk:
+    """A task board with these cards; its address is ``/admin/hub/boards/?type=task``."""
+
+    def make(**cards: str) -> dict[str, Task]:
+        def work() -> dict[str, Task]:
+            board_open(house.tenant, "task")
+            origin = Origin(OriginKind.SYSTEM)
+            made: Any = {
+                title: record_create(
+                    tenant=house.tenant, record_type="task", values={"title": title, "stage": stage}, origin=origin,
+                    now=timezone.now(),
+                )
+                for title, stage in cards.items()
+            }  # fmt: skip
+            return made
+
+        return house.worker.do(work)
+
+    return make
+
+
+BOARD = "/admin/hub/boards/?type=task"
+
+
+def column(page: Page, stage: str) -> list[str]:
+    return page.locator(f"ol[data-stage={stage}] .card__title").all_text_contents()
+
+
+def expect_column(page: Page, stage: str, *titles: str) -> None:
+    expect(page.locator(f"ol[data-stage={stage}] .card__title")).to_have_text(list(titles))
+
+
+def card(page: Page, title: str) -> Any:
+    return page.get_by_label(title, exact=True).and_(page.locator("[data-card]"))
+
+
+def agrees(house: House) -> bool:
+    def check() -> bool:
+        board = Board.objects.select_related("tenant").get(tenant=house.tenant, record_type="task")
+        return verify(board, timezone.now()).ok
+
+    return house.worker.do(check)
+
+
+def stored(house: House, stage: str) -> list[str]:
+    rows = Task.objects.filter(tenant=house.tenant, stage=stage, deleted_at__isnull=True).order_by(
+        "rank", "id"
+    )
+    return house.worker.do(lambda: list(rows.values_list("title", flat=True)))
+
+
+def drag(page: Page, title: str, x: float, y: float) -> None:
+    box = card(page, title).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 10, box["y"] + box["height"], steps=3)
+    page.mouse.move(x, y, steps=8)
+    page.mouse.up()
+
+
+def test_a_card_is_dragged_between_two_others_and_the_other_browser_sees_it(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    desk(boat="backlog", door="todo", roof="todo")
+    mine, theirs = visit("manager", BOARD), visit("operator", BOARD)
+    expect(theirs.locator("[data-live-status]").first).to_have_text("Live")
+    over = card(mine, "roof").bounding_box()
+    drag(mine, "boat", over["x"] + 60, over["y"] + 4)
+    for page in (mine, theirs):
+        expect_column(page, "todo", "door", "boat", "roof")
+        expect_column(page, "backlog")
+        expect(page.locator("[data-head=todo] [data-total]")).to_have_text("3")
+    assert stored(house, "todo") == ["door", "boat", "roof"]
+    expect(mine.get_by_role("button", name="Undo")).to_be_enabled()
+    mine.reload()
+    mine.get_by_role("button", name="Undo").click()
+    for page in (mine, theirs):
+        expect_column(page, "backlog", "boat")
+    mine.get_by_role("button", name="Redo").click()
+    for page in (mine, theirs):
+        expect_column(page, "todo", "door", "boat", "roof")
+    assert agrees(house)
+
+
+def test_a_card_walks_by_keys_alone(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="todo", roof="todo")
+    page = visit("operator", BOARD)
+    card(page, "boat").focus()
+    page.keyboard.press(" ")
+    expect(page.locator("#board-says")).to_contain_text("Lifted boat, Backlog, 1 of 1")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#board-says")).to_have_text("To do, 1 of 3")
+    page.keyboard.press("Escape")
+    expect_column(page, "backlog", "boat")
+    page.keyboard.press(" ")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    expect(page.locator("#board-says")).to_have_text("boat moved to To do")
+    assert stored(house, "todo") == ["door", "boat", "roof"]
+    expect(card(page, "boat")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(card(page, "door")).to_be_focused()
+    page.keyboard.press("Control+z")
+    expect_column(page, "backlog", "boat")
+
+
+def test_move_to_by_click_moves_one_card_or_those_that_are_selected(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    desk(boat="backlog", door="backlog", roof="backlog", lamp="review")
+    page = visit("operator", BOARD)
+    card(page, "door").hover()
+    page.get_by_label("Move door to another place").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Column").select_option("review")
+    dialog.get_by_label("Position").select_option(label="After lamp")
+    dialog.get_by_role("textbox", name="Reason").fill("ready")
+    dialog.get_by_role("button", name="Move").click()
+    expect_column(page, "review", "lamp", "door")
+    for title in ("roof", "boat"):
+        card(page, title).hover()
+        page.get_by_label(f"Select {title}").check()
+    expect(page.get_by_text("2 cards selected")).to_be_visible()
+    page.locator("[data-move-picked]").click()
+    dialog.get_by_label("Column").select_option("review")
+    dialog.get_by_label("Position").select_option("top")
+    dialog.get_by_role("button", name="Move").click()
+    expect_column(page, "review", "boat", "roof", "lamp", "door")
+    assert stored(house, "review") == ["boat", "roof", "lamp", "door"]
+    assert house.worker.do(lambda: Move.objects.get(reason="ready").source) == "ui"
+
+
+def test_a_full_column_sends_the_card_back_and_says_why(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="review")
+
+    def limit() -> None:
+        board = Board.objects.get(tenant=house.tenant, record_type="task")
+        board.config["stages"][3]["limit"] = {"soft": None, "hard": 1}
+        board.save()
+
+    house.worker.do(limit)
+    visit.expected.append("/api/v1/kanban/move")
+    page = visit("manager", BOARD)
+    expect(page.locator("[data-head=review]")).to_contain_text("full")
+    over = card(page, "door").bounding_box()
+    drag(page, "boat", over["x"] + 60, over["y"] + 120)
+    expect(page.get_by_role("alert").first).to_contain_text(
+        "Review takes 1 cards; with this it would hold 2."
+    )
+    expect_column(page, "backlog", "boat")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Reason").fill("the customer waits")
+    dialog.get_by_role("button", name="Move").click()
+    expect_column(page, "review", "door", "boat")
+    expect(page.locator("[data-head=review]")).to_contain_text("over the limit")
+
+
+def test_a_card_moved_elsewhere_meanwhile_is_shown_where_it_is(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    cards = desk(boat="backlog")
+    visit.expected.append("/api/v1/kanban/move")
+    page = visit("operator", BOARD)
+    change = {"tenant": house.tenant, "record_type": "task", "record_id": cards["boat"].pk}
+    page.evaluate("document.querySelector('[data-card]').dataset.revision = '99'")
+    target = page.locator("section[data-column=review]").bounding_box()
+    drag(page, "boat", target["x"] + 60, target["y"] + 60)
+    expect(page.get_by_role("alert").first).to_contain_text("“boat” was changed by")
+    expect_column(page, "backlog", "boat")
+    house.worker.do(
+        record_update, **change, values={"stage": "done"}, origin=Origin(OriginKind.SYNC), now=timezone.now()
+    )
+    expect_column(page, "done", "boat")  # live, without a reload
+
+
+def test_a_page_that_was_offline_shows_what_it_missed(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(**{f"card {number}": "backlog" for number in range(6)})
+    page = visit("viewer", BOARD)
+    expect(page.locator("[data-live-status]").first).to_have_text("Live")
+    page.context.set_offline(True)
+
+    def scatter() -> None:
+        for number, task in enumerate(cards.values()):
+            record_update(
+                tenant=house.tenant, record_type="task", record_id=task.pk,
+                values={"stage": ("todo", "review")[number % 2]}, origin=Origin(OriginKind.SYNC), now=timezone.now(),
+            )  # fmt: skip
+
+    house.worker.do(scatter)
+    visit.complaints.clear()
+    page.context.set_offline(False)
+    expect_column(page, "todo", "card 0", "card 2", "card 4")
+    expect_column(page, "review", "card 1", "card 3", "card 5")
+    visit.complaints[:] = [
+        each for each in visit.complaints if "ERR_INTERNET" not in each and "WebSocket" not in each
+    ]
+
+
+def test_a_thousand_cards_are_read_fifty_by_fifty_with_a_bounded_page(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    desk(**{f"card {number:04}": "backlog" for number in range(500)})
+    page = visit("operator", BOARD)
+    cell = page.locator("ol[data-stage=backlog]")
+    for _ in range(40):
+        if page.get_by_text("card 0499", exact=True).count():
+            break
+        cell.evaluate("cell => { cell.scrollTop = cell.scrollHeight; }")
+        page.wait_for_timeout(120)
+        assert page.locator("[data-card]").count() <= 300
+    assert page.get_by_text("card 0499", exact=True).count() == 1
+    for _ in range(40):
+        if page.get_by_text("card 0000", exact=True).count():
+            break
+        cell.evaluate("cell => { cell.scrollTop = 0; }")
+        page.wait_for_timeout(120)
+    titles = column(page, "backlog")
+    assert titles == [f"card {number:04}" for number in range(len(titles))]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["", "/metrics", "/history", "/checks", "/settings"])
+def test_the_pages_have_no_serious_finding(
+    visit: Visits, house: House, desk: Desk, serious: Callable[[Page], list[str]], name: str, scheme: Any
+) -> None:
+    desk(boat="backlog", door="in_progress", roof="done")
+    page = visit("manager", BOARD, color_scheme=scheme)
+    if name:
+        page.goto(page.url + name)
+    expect(page.get_by_role("heading", level=1)).to_be_attached()
+    assert serious(page) == []
+
+
+def test_a_phone_shows_one_column_and_a_press_drags(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="todo")
+    page = visit("operator", BOARD, viewport=PHONE, has_touch=True, is_mobile=True)
+    expect(page.locator("section[data-column=backlog]")).to_be_visible()
+    expect(page.locator("section[data-column=todo]")).to_be_hidden()
+    assert fits(page)
+    page.locator("#column-pick").select_option("todo")
+    expect(card(page, "door")).to_be_visible()
+    page.get_by_label("Move door to another place").tap()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Column").select_option("backlog")
+    dialog.get_by_role("button", name="Move").tap()
+    expect(page.locator("ol[data-stage=backlog] .card__title")).to_have_text(["boat", "door"])
+    assert re.search(r"/boards/[0-9a-f-]+$", page.url)
