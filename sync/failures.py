@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,16 @@ from sync.work import Outcome, Work
 from workspace.services import InvalidRecord
 
 
+class OurFault(SyncError):
+    """Something that should not happen, here or in a connector. The trace goes to the log, not to the page."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"Something went wrong in Lockstep itself ({type(error).__name__}); the log has the details."
+        )
+        self.trace = "".join(traceback.format_exception(error))
+
+
 def pair_waits(work: Work, reason: str, *, seconds: float) -> Outcome:
     """Not a failure: something has to come first. The mark stays."""
     leases.release(
@@ -52,7 +63,7 @@ def pair_failed(work: Work, error: SyncError | InvalidRecord) -> Outcome:
             return _retry_later(work, error, seconds=300, counts=False)
         case RateLimited():
             return _retry_later(work, error, seconds=error.retry_after or 10, counts=False)
-        case ContractBroken() | Retryable() | StaleWrite():
+        case ContractBroken() | Retryable() | StaleWrite() | OurFault():
             return _retry(work, error)
         case RecordGone():
             return _retry(work, error)  # vanished between two looks: the next one asks why

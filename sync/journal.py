@@ -50,6 +50,7 @@ def log_pair(
         message=(error.message if error else message)[:1000],
         field_changes=work.field_changes,
         error_code=error.code if error else "",
+        error_trace=getattr(error, "trace", ""),
         http_status=error.status if error else None,
         retry_count=mapping.attempts,
         exchange=exchange_of(work, error),

@@ -32,6 +32,7 @@ from integrations.services.status import integration_degraded, integration_faile
 from live.feed import publish, sync_room
 from reconcile.retry import JOB, RetryPolicy
 from sync.context import IntegrationContext
+from sync.failures import OurFault
 from sync.runtime import runtime
 from sync.services import previews, rollbacks
 from sync.services.deferrals import references_resolve
@@ -47,6 +48,14 @@ METHODS = {JobKind.MANUAL: SyncMethod.MANUAL, JobKind.WEBHOOK: SyncMethod.WEBHOO
 
 class Cancelled(Exception):
     """A person asked the job to stop; what was done stays."""
+
+
+class Stopped(Exception):
+    """The integration was paused, switched off or left its window meanwhile; ``str()`` says which."""
+
+    def __init__(self, reason: str, status: JobStatus) -> None:
+        super().__init__(f"{reason} What was done so far stays; the next run goes on from there.")
+        self.status = status
 
 
 class Superseded(Exception):
@@ -69,8 +78,15 @@ def job_run(*, job_id: UUID) -> JobStatus | None:
         return _close(job, JobStatus.CANCELLED, reason="Stopped by a person; what was done so far stays.")
     except Superseded:
         return None
+    except Stopped as stopped:
+        return _close(job, stopped.status, reason=str(stopped))
     except SyncError as error:
         return _failed(job, error)
+    except (
+        Exception
+    ) as error:  # a fault of ours or of a connector: it must not come back every two minutes for ever
+        logger.exception("job.failed", extra={"job": str(job.id)})
+        return _failed(job, OurFault(error))
 
 
 def _claim(job_id: UUID) -> SyncJob | None:
@@ -202,7 +218,7 @@ def _check_container(job: SyncJob, client: Any) -> None:
 
 
 def _checkpoint(job: SyncJob, total: PullReport, report: PullReport, resource: str) -> None:
-    """Heartbeat and progress, in the page's transaction. Raises ``Cancelled`` or ``Superseded``."""
+    """Heartbeat and progress, in the page's transaction. Raises ``Cancelled``, ``Stopped`` or ``Superseded``."""
     outcomes = total.outcomes + report.outcomes
     mine = SyncJob.objects.filter(id=job.id, lease_token=job.lease_token, status=JobStatus.RUNNING)
     updated = mine.update(
@@ -212,8 +228,16 @@ def _checkpoint(job: SyncJob, total: PullReport, report: PullReport, resource: s
     )
     if not updated:
         raise Superseded
-    if SyncJob.objects.filter(id=job.id, cancel_requested=True).exists():
+    integration = job.integration
+    is_cancelled, integration.status, integration.deleted_at = SyncJob.objects.values_list(
+        "cancel_requested", "integration__status", "integration__deleted_at"
+    ).get(id=job.id)
+    if is_cancelled:
         raise Cancelled
+    refusal = _refusal(job, integration)
+    if refusal:
+        is_late = integration.status in {IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED}
+        raise Stopped(refusal, JobStatus.PARTIAL if is_late else JobStatus.CANCELLED)
 
 
 def _counts(outcomes: Counter[str]) -> dict[str, int]:
@@ -310,15 +334,19 @@ def _failed(job: SyncJob, error: SyncError) -> JobStatus:
     if isinstance(error, ConfigurationProblem):
         integration_failed(job.integration, error.message, now=now)
         return _give_up(job, error, JobStatus.FAILED)
-    breaker.record_failure(job.integration, now=now)
-    if isinstance(error, Retryable) or error.code in {"contract", "stale"}:
+    if not isinstance(error, OurFault):
+        breaker.record_failure(job.integration, now=now)
+    if isinstance(error, Retryable | OurFault) or error.code in {"contract", "stale"}:
         delays = job.integration.retry_policy.get("job")
         policy = RetryPolicy(tuple(delays)) if delays else JOB
         after = error.retry_after if isinstance(error, Retryable) else None
         delay = policy.delay(job.attempts, rng_value=runtime().chance(), retry_after=after)
         if delay is not None and job.attempts <= job.max_retries:
             return _again(job, error, seconds=delay, counts=True)
-        integration_failed(job.integration, f"Gave up after {job.attempts} tries. {error.message}", now=now)
+        if job.kind != JobKind.PREVIEW:  # a look that failed stops no sync
+            integration_failed(
+                job.integration, f"Gave up after {job.attempts} tries. {error.message}", now=now
+            )
         return _give_up(job, error, JobStatus.DEAD)
     return _give_up(job, error, JobStatus.FAILED)
 
@@ -381,6 +409,7 @@ def _log(
         records_succeeded=outcomes["applied"] + outcomes["noop"],
         records_failed=outcomes["failed"],
         error_code=error.code if error else "",
+        error_trace=getattr(error, "trace", ""),
         http_status=error.status if error else None,
         retry_count=max(0, job.attempts - 1),
         exchange=vars(error.exchange) if error and error.exchange else None,

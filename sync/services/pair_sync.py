@@ -17,7 +17,7 @@ from reconcile.records import record_action
 from sync import leases, scopes
 from sync.clients import Clients
 from sync.context import IntegrationContext
-from sync.failures import pair_failed, pair_waits
+from sync.failures import OurFault, pair_failed, pair_waits
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services import creates, deletes, merges
@@ -27,6 +27,8 @@ from workspace.services import InvalidRecord, RecordState, StaleRevision, record
 logger = logging.getLogger(__name__)
 
 ROUNDS = 3
+#: how long an answer older than what we know is waited out; after that it is what the vendor has (a backup put back)
+PATIENCE = timedelta(minutes=10)
 #: states in which a person has the last word: a mark alone does not move them
 RESTING = {MappingState.TOMBSTONE, MappingState.STOPPED}
 
@@ -71,17 +73,16 @@ def _claimed_sync(
     if integration.status not in {"ACTIVE", "DEGRADED"} or integration.deleted_at:
         leases.release(mapping, clean=False, next_attempt_at=runtime().now() + timedelta(minutes=5))
         return Outcome.WAITING
+    if mapping.resource not in integration.resource_types:
+        return _no_longer_synced(mapping)
     try:
         breaker.guard(integration, runtime().now())
         client = clients.of(mapping.priority)
-        work = Work(
-            mapping,
-            context,
-            context.resource(mapping.resource),
-            client,
-            job=job,
-            correlation_id=correlation_id,
-        )
+        try:
+            rc = context.resource(mapping.resource)
+        except KeyError:
+            return _no_longer_synced(mapping)
+        work = Work(mapping, context, rc, client, job=job, correlation_id=correlation_id)
         outcome = _rounds(work)
         if outcome not in {Outcome.WAITING, Outcome.FAILED}:
             breaker.record_success(integration, now=runtime().now())
@@ -93,18 +94,22 @@ def _claimed_sync(
             next_attempt_at=runtime().now() + timedelta(seconds=circuit.retry_after or 30),
         )
         return Outcome.WAITING
-    except KeyError:
-        leases.release(
-            mapping,
-            clean=True,
-            state=MappingState.OUT_OF_SCOPE,
-            state_reason="This record type is no longer synced.",
-        )
-        return Outcome.FILTERED
     except ConfigurationProblem as problem:
         integration_failed(integration, problem.message, now=runtime().now())
         leases.release(mapping, clean=False, next_attempt_at=runtime().now() + timedelta(minutes=5))
         return Outcome.WAITING
+
+
+def _no_longer_synced(mapping: Mapping) -> Outcome:
+    """Its record type was switched off. Without a fingerprint the next listing looks at it again."""
+    leases.release(
+        mapping,
+        clean=True,
+        state=MappingState.OUT_OF_SCOPE,
+        state_reason="This record type is no longer synced.",
+        fingerprint="",
+    )
+    return Outcome.FILTERED
 
 
 def _rounds(work: Work) -> Outcome:
@@ -134,6 +139,9 @@ def _rounds(work: Work) -> Outcome:
         return pair_failed(work, refused)
     except SyncError as error:
         return pair_failed(work, error)
+    except Exception as error:  # a fault of ours or of a connector: this pair's alone, never the drain's
+        logger.exception("pair.failed", extra={"mapping": str(work.mapping.id)})
+        return pair_failed(work, OurFault(error))
 
 
 def _round(work: Work) -> Outcome:
@@ -244,7 +252,9 @@ def _present(work: Work, record: ExternalRecord) -> tuple[ExternalRecord | None,
     if record.is_archived or not scopes.external_in_scope(work.integration, work.rc.name, record):
         return record, SideState.OUT_OF_SCOPE
     known = work.mapping.external_updated_at
-    if known and record.updated_at and record.updated_at < known - timedelta(seconds=1):
+    is_older = known and record.updated_at and record.updated_at < known - timedelta(seconds=1)
+    marked_at = work.mapping.dirty_at or runtime().now()
+    if is_older and runtime().now() - marked_at < PATIENCE:
         # an older state than we have already seen (a lagging replica) must not be taken for news (I8)
         raise NotYet("The other side answered with an older state than it showed before.", seconds=5)
     return record, SideState.SAME

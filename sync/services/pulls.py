@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
-from connectors.base.errors import ContractBroken, RecordGone
+from connectors.base.errors import ContractBroken, RecordGone, RecordProblem
 from connectors.base.types import Client, Page
 from integrations.models import Cursor, Integration, Mapping, MappingState, SweepSeen, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
@@ -76,7 +76,18 @@ class Pull:
     # -- one walk -------------------------------------------------------------------------------------------
 
     def _walk(self, cursor: Cursor, is_full: bool) -> None:
+        """From where the last walk of this kind broke off; from the start if the vendor no longer knows that place."""
         sweep = self._sweep(cursor, is_full)
+        pages = self.report.pages
+        try:
+            self._walk_from(sweep, cursor, is_full)
+        except (ContractBroken, RecordGone, RecordProblem):
+            if sweep.get("token") is None or self.report.pages > pages:
+                raise
+            cursor.sweep = None
+            self._walk_from(self._sweep(cursor, is_full), cursor, is_full)
+
+    def _walk_from(self, sweep: dict[str, Any], cursor: Cursor, is_full: bool) -> None:
         since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
         for page, fetched_at, read in self._pages(since, sweep.get("token"), None):
             if "server_started_at" not in sweep:

@@ -185,3 +185,17 @@ def test_a_direction_of_out_never_writes_here(hub: Hub, linked: Linked) -> None:
     hub.take_deliveries()
     hub.push()
     assert (hub.fresh(task).description, card.data["name"]) == ("", "Ours")
+
+
+def test_a_record_type_that_is_switched_off_rests_and_comes_back(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.configure(resource_types=["member"])
+    hub.edit(task, title="Ours")
+    hub.push()
+    assert (hub.pair(card).state, hub.pair(card).state_reason) == (
+        "out_of_scope", "This record type is no longer synced.",
+    )  # fmt: skip
+    assert card.data["name"] == "Paint the boat"
+    hub.configure(resource_types=["member", "card"])
+    hub.sync(full=True)
+    assert card.data["name"] == "Ours" and hub.pair(card).state == "synced"
