@@ -345,6 +345,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Records in agreement",
     "SITE_SYMBOL": "sync",
     "SITE_URL": "/admin/",
+    "STYLES": ["integrations.navigation.early_sheet"],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "integrations.navigation.favicon"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

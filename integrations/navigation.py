@@ -22,6 +22,10 @@ def favicon(request: HttpRequest) -> str:
     return static("hub/icon.svg")
 
 
+def early_sheet(request: HttpRequest) -> str:
+    return static("hub/early.css")
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of links; those whose pages are not installed are left out."""
     groups: list[dict[str, Any]] = [
