@@ -43,6 +43,8 @@ class HubView(View):
     #: live events that make the page fetch itself anew
     live_on: ClassVar[tuple[str, ...]] = ()
     tenant: Tenant
+    #: the room's last event before anything was read: what happens while the page is made is then told to it
+    live_after: int = 0
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated or not request.user.is_active:
@@ -53,6 +55,8 @@ class HubView(View):
         self.tenant = tenant
         if not self.may(self.action):
             raise PermissionDenied(f"Your role in {tenant} does not include this.")
+        if self.live_on:
+            self.live_after = last_seq_of(sync_room(tenant.pk))
         return super().dispatch(request, *args, **kwargs)
 
     def may(self, action: str) -> bool:
@@ -72,10 +76,9 @@ class HubView(View):
         if tenant is not None:
             full |= {"tenant": tenant, "may": self.rights()}
             if self.live_on:
-                room = sync_room(tenant.pk)
                 full |= {
-                    "live_room": room,
-                    "live_after": last_seq_of(room),
+                    "live_room": sync_room(tenant.pk),
+                    "live_after": self.live_after,
                     "live_on": " ".join(self.live_on),
                 }
         return TemplateResponse(

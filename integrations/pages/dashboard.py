@@ -42,6 +42,7 @@ class Dashboard(HubView):
     live_on = (
         "integration.changed", "integration.deleted", "job.changed", "log.written", "conflict.opened",
         "conflict.resolved", "conflict.decided", "conflicts.changed", "mapping.changed",
+        "mapping.dead",
     )  # fmt: skip
 
     def get(self, request: HttpRequest) -> HttpResponse:

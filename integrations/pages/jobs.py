@@ -188,10 +188,12 @@ class DeadLetters(HubView):
 
     title = "Dead letters"
     template_name = "hub/dead_letters.html"
-    live_on = ("mapping.changed", "job.changed")
+    live_on = ("mapping.changed", "mapping.dead", "job.changed")
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        pairs = PairMapping.objects.live().filter(tenant=self.tenant, is_dead=True).select_related("integration")
+        pairs = (
+            PairMapping.objects.live().filter(tenant=self.tenant, is_dead=True).select_related("integration")
+        )
         jobs = SyncJob.objects.filter(tenant=self.tenant, status=JobStatus.DEAD).select_related("integration")
         if value := request.GET.get("integration"):
             found = as_uuid(value)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
@@ -124,6 +125,7 @@ def log_context(
         if integration
         else Integration.objects.for_tenant(view.tenant).only("id", "name"),
         "one_integration": integration,
+        "retention_days": settings.LOCKSTEP_LOG_RETENTION_DAYS,
     }
 
 

@@ -13,13 +13,16 @@ from integrations.badges import mapping_word
 from integrations.models import Integration, MappingState, SyncLog
 from integrations.models import Mapping as PairMapping
 from integrations.services.mappings import (
+    mapping_create_again,
+    mapping_link_existing,
+    mapping_release,
     mapping_resume,
     mapping_retry,
     mapping_stop,
     mapping_sync_now,
     mapping_unlink,
 )
-from integrations.services.problems import Refused
+from integrations.services.problems import InvalidSettings, Refused
 from workspace.access import Action
 from workspace.models import RECORD_TYPES, Tenant
 
@@ -193,7 +196,7 @@ def bases(pair: PairMapping) -> list[dict[str, Any]]:
 
 
 class MappingDo(HubAction):
-    """Sync now, retry, stop, resume, unlink."""
+    """Sync now, retry, stop, resume, unlink; settle a create in doubt; let a quarantined deletion go on."""
 
     def post(self, request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
         needed, act, said = MAPPING_ACTIONS.get(action, MAPPING_ACTIONS["sync"])
@@ -211,10 +214,37 @@ class MappingDo(HubAction):
         return self.back(default)
 
 
+class MappingFound(HubAction):
+    """A create in doubt did arrive: the manager names the record it made."""
+
+    action = Action.MANAGE
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        pair = self.one(PairMapping.objects.select_related("integration"), pk=pk)
+        if pair.state == MappingState.IN_DOUBT and pair.record_id is not None:
+            try:
+                mapping_link_existing(
+                    integration=pair.integration,
+                    resource=pair.resource,
+                    record_type=pair.record_type,
+                    record_id=pair.record_id,
+                    external_id=request.POST.get("external_id", "").strip(),
+                    user=request.user,
+                )
+                self.say("The two are linked; they are being compared now.")
+            except InvalidSettings as refused:
+                self.say(" ".join(text for texts in refused.errors.values() for text in texts), "error")
+        else:
+            self.say("No create of this record is in doubt.", "error")
+        return self.back(reverse("hub:mapping", args=[pk]))
+
+
 MAPPING_ACTIONS: dict[str, tuple[Action, Any, str]] = {
     "sync": (Action.OPERATE, mapping_sync_now, "The record is being synced now."),
     "retry": (Action.OPERATE, mapping_retry, "The record will be tried again now."),
     "stop": (Action.MANAGE, mapping_stop, "This record is not synced any more; both sides stay as they are."),
     "resume": (Action.MANAGE, mapping_resume, "The record is being synced again."),
+    "create-again": (Action.OPERATE, mapping_create_again, "The record is being sent again."),
+    "release": (Action.MANAGE, mapping_release, "The deletion is looked at once more and then carried out."),
     "unlink": (Action.MANAGE, mapping_unlink, "The pair was unlinked; both records stay."),
 }

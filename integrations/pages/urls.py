@@ -10,7 +10,7 @@ from .dashboard import Dashboard
 from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
 from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList
 from .logs import LogDetail, LogList
-from .mappings import MappingDetail, MappingDo, MappingList
+from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
 from .maps import FieldMapEdit, StatusMapSave
 
 app_name = "hub"
@@ -40,5 +40,6 @@ urlpatterns = [
     path("dead-letters/requeue", DeadLettersRequeue.as_view(), name="dead_letters_requeue"),
     path("mappings/", MappingList.as_view(), name="mappings"),
     path("mappings/<uuid:pk>/", MappingDetail.as_view(), name="mapping"),
+    path("mappings/<uuid:pk>/found", MappingFound.as_view(), name="mapping_found"),
     path("mappings/<uuid:pk>/do/<slug:action>", MappingDo.as_view(), name="mapping_do"),
 ]
