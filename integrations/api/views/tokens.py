@@ -58,7 +58,7 @@ class TokensView(APIView):
         return Response(TokenIssued(body).data, status=201, headers={"Cache-Control": "no-store"})
 
     def _user(self, given: dict[str, Any]) -> Any:
-        plain = self.request._request
+        plain: Any = self.request._request
         user = authenticate(plain, username=given["username"], password=given["password"])
         if getattr(plain, "axes_locked_out", False):
             plain.axes_locked_out = (

@@ -33,7 +33,9 @@ from integrations.models import Integration, Mapping, SyncJob, SyncLog, WebhookD
 from integrations.services.deliveries import deliveries_replay, delivery_replay
 from integrations.services.jobs import dead_letters_requeue, job_cancel, job_retry
 from integrations.services.mappings import (
+    mapping_create_again,
     mapping_link_existing,
+    mapping_release,
     mapping_resume,
     mapping_retry,
     mapping_stop,
@@ -51,7 +53,9 @@ class MappingViewSet(TenantViewSet):
     queryset = Mapping.objects.filter(integration__deleted_at__isnull=True).select_related("integration")
     filterset_class = MappingFilter
     lookup_value_converter = "uuid"
-    actions: ClassVar[dict[str, Action]] = dict.fromkeys(["sync", "retry", "stop", "resume"], Action.OPERATE)
+    actions: ClassVar[dict[str, Action]] = dict.fromkeys(
+        ["sync", "retry", "stop", "resume", "create_again"], Action.OPERATE
+    )
 
     def get_serializer_class(self) -> Any:
         return MappingOut if self.action == "list" else MappingDetail
@@ -100,6 +104,18 @@ class MappingViewSet(TenantViewSet):
     def resume(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Take a stopped record up again."""
         return self._acted(mapping_resume(mapping=self.get_object(), user=request.user))
+
+    @extend_schema(request=None, responses=MappingOut)
+    @action(detail=True, methods=["post"], url_path="create-again")
+    def create_again(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Settle a create in doubt: you looked there and found nothing. If you found it, link the two instead."""
+        return self._acted(mapping_create_again(mapping=self.get_object(), user=request.user))
+
+    @extend_schema(request=None, responses=MappingOut)
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Let a quarantined deletion go on; its evidence is looked at again first."""
+        return self._acted(mapping_release(mapping=self.get_object(), user=request.user))
 
 
 @extend_schema(tags=["jobs"], parameters=[TENANT_PARAMETER])

@@ -26,6 +26,7 @@ from integrations.models import (
     SyncJob,
     SyncLog,
     WebhookDelivery,
+    WriteIntent,
 )
 from integrations.services.jobs import job_request
 from integrations.services.logs import log_row, log_write, logs_write
@@ -159,6 +160,32 @@ def test_naming_the_other_record_settles_a_create_in_doubt(
     assert as_user(alice).post(f"{V1}/mappings", body).json()["id"] == str(mapping.id)
     mapping.refresh_from_db()
     assert (mapping.external_id, mapping.state) == ("99", MappingState.PENDING)
+
+
+def test_a_create_in_doubt_is_sent_again_by_somebody_who_looked(
+    olga: User, as_user: AsUser, mapping: Mapping
+) -> None:
+    client, url = as_user(olga), f"{V1}/mappings/{mapping.id}/create-again"
+    assert client.post(url).json()["detail"] == "No create of this record is in doubt."
+    Mapping.objects.update(external_id=None, state=MappingState.IN_DOUBT)
+    intent = WriteIntent.objects.create(
+        mapping=mapping, kind="create", key="k1", state="in_doubt", created_at=timezone.now()
+    )
+    assert client.post(url).json()["state"] == "pending"
+    intent.refresh_from_db()
+    assert (intent.state, intent.evidence) == ("failed", "olga looked there and found nothing.")
+
+
+def test_a_quarantined_deletion_is_let_go_on_by_a_manager_only(
+    alice: User, olga: User, as_user: AsUser, mapping: Mapping
+) -> None:
+    url = f"{V1}/mappings/{mapping.id}/release"
+    assert as_user(alice).post(url).status_code == 409
+    Mapping.objects.update(state=MappingState.QUARANTINED)
+    assert as_user(olga).post(url).status_code == 403
+    assert as_user(alice).post(url).json()["state"] == "pending"
+    mapping.refresh_from_db()
+    assert (mapping.dirty_reason, mapping.priority) == ("released", 0)
 
 
 # ---------------------------------------------------------------- jobs
@@ -400,7 +427,7 @@ def paths(mapping: Mapping, job: SyncJob, log: SyncLog, delivery: WebhookDeliver
 
 
 ACTS = [
-    ("mapping", "/sync"), ("mapping", "/retry"), ("mapping", "/stop"), ("mapping", "/resume"), ("job", "/cancel"),
+    ("mapping", "/create-again"), ("mapping", "/release"), ("mapping", "/sync"), ("mapping", "/retry"), ("mapping", "/stop"), ("mapping", "/resume"), ("job", "/cancel"),
     ("job", "/retry"), ("delivery", "/replay"),
 ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from integrations.models import (
     StatusMap,
     SyncJob,
     WebhookDelivery,
+    WriteIntent,
 )
 from tests.integration.pages.world import World
 from workspace.models import Role
@@ -340,6 +341,48 @@ def test_actions_on_a_pair_obey_role_and_tenant(world: World, action: str, needs
     else:
         pair.refresh_from_db()
         assert (pair.priority, pair.dirty_at is not None) == (0, True)
+
+
+def test_a_create_in_doubt_is_settled_on_its_page(world: World) -> None:
+    integration = world.integration()
+    pair = world.pair(integration, external_id=None, state=MappingState.IN_DOUBT)
+    WriteIntent.objects.create(mapping=pair, kind="create", key="k1", state="in_doubt", created_at=world.now)
+    page, found = (reverse(f"hub:{name}", args=[pair.pk]) for name in ("mapping", "mapping_found"))
+    operator, manager = world.client(Role.OPERATOR), world.client(Role.MANAGER)
+    assert "It is not there, send it again" in operator.get(page).content.decode()
+    assert "Its id there" not in operator.get(page).content.decode()
+    assert "send it again" not in world.client(Role.VIEWER).get(page).content.decode()
+    assert operator.post(found, {"external_id": "77"}).status_code == 403
+    assert world.client("carol").post(found, {"external_id": "77"}).status_code == 404
+    nameless = manager.post(found, {"external_id": " "}, follow=True).content.decode()
+    assert "Give the id of the external record" in nameless
+    manager.post(found, {"external_id": "77"})
+    pair.refresh_from_db()
+    assert (pair.external_id, pair.state) == ("77", MappingState.PENDING)
+    assert [row.state for row in pair.intents.all()] == ["settled"]
+    late = manager.post(found, {"external_id": "78"}, follow=True).content.decode()
+    assert "No create of this record is in doubt." in late
+
+
+def test_what_did_not_arrive_is_sent_again_from_its_page(world: World) -> None:
+    pair = world.pair(world.integration(), external_id=None, state=MappingState.IN_DOUBT)
+    WriteIntent.objects.create(mapping=pair, kind="create", key="k1", state="in_doubt", created_at=world.now)
+    again = reverse("hub:mapping_do", args=[pair.pk, "create-again"])
+    assert world.client(Role.VIEWER).post(again).status_code == 403
+    world.client(Role.OPERATOR).post(again)
+    pair.refresh_from_db()
+    assert (pair.state, pair.intents.get().state) == (MappingState.PENDING, "failed")
+
+
+def test_a_deletion_in_quarantine_is_let_go_on_by_a_manager(world: World) -> None:
+    pair = world.pair(world.integration(), state=MappingState.QUARANTINED, state_reason="21 deletions today.")
+    page, act = reverse("hub:mapping", args=[pair.pk]), reverse("hub:mapping_do", args=[pair.pk, "release"])
+    assert "Let the deletion go on" not in world.client(Role.OPERATOR).get(page).content.decode()
+    assert world.client(Role.OPERATOR).post(act).status_code == 403
+    assert "Let the deletion go on" in world.client(Role.MANAGER).get(page).content.decode()
+    world.client(Role.MANAGER).post(act)
+    pair.refresh_from_db()
+    assert (pair.state, pair.dirty_reason) == (MappingState.PENDING, "released")
 
 
 # -- maps --------------------------------------------------------------------------------------------------
