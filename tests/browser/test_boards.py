@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -16,7 +17,7 @@ from boards.services.opening import board_open
 from tests.browser.conftest import PHONE, Visits, fits
 from tests.browser.house import House
 from workspace.models import OriginKind, Task
-from workspace.services import Origin, record_create, record_update
+from workspace.services import Origin, RecordWrite, record_update, records_write
 
 Desk = Callable[..., dict[str, Task]]
 
@@ -28,15 +29,13 @@ def desk(house: House) -> Desk:
     def make(**cards: str) -> dict[str, Task]:
         def work() -> dict[str, Task]:
             board_open(house.tenant, "task")
-            origin = Origin(OriginKind.SYSTEM)
-            made: Any = {
-                title: record_create(
-                    tenant=house.tenant, record_type="task", values={"title": title, "stage": stage}, origin=origin,
+            writes = [RecordWrite(None, {"title": title, "stage": stage}) for title, stage in cards.items()]
+            with transaction.atomic():
+                done = records_write(
+                    tenant=house.tenant, record_type="task", writes=writes, origin=Origin(OriginKind.SYSTEM),
                     now=timezone.now(),
-                )
-                for title, stage in cards.items()
-            }  # fmt: skip
-            return made
+                )  # fmt: skip
+            return {title: Task.objects.get(pk=one.record_id) for title, one in zip(cards, done, strict=True)}
 
         return house.worker.do(work)
 

@@ -12,7 +12,7 @@ from .table import Converter
 
 NULL = "\\N"
 
-_PLAIN: frozenset[type] = frozenset({int, bool, Decimal, date, datetime})
+_PLAIN: frozenset[type] = frozenset({int, float, bool, Decimal, date, datetime})
 _NONE = type(None)
 
 
@@ -50,7 +50,7 @@ def _is_one(values: tuple[Any, ...]) -> bool:
 
 def _texts(values: Sequence[Any], convert: Converter | None) -> list[str]:
     if convert is not None:
-        return _escaped(list(map(convert, values)))
+        values, convert = list(map(convert, values)), None
     kinds = set(map(type, values))
     if kinds <= _PLAIN:
         return list(map(str, values))

@@ -26,7 +26,9 @@ def records_read(*, tenant_id: UUID, record_type: str, ids: Iterable[UUID]) -> d
         .values_list(*_FIXED, *(field.attname for field in spec.fields.values()))
     )
     readers = _readers(spec)
-    return {row[0]: _state(row, *readers) for row in rows.iterator(chunk_size=2000)}
+    # a cursor on the server costs two more statements: only where it saves memory
+    found = rows.iterator(chunk_size=2000) if len(wanted) > 2000 else rows
+    return {row[0]: _state(row, *readers) for row in found}
 
 
 def record_values(record: Record) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from datetime import UTC, timedelta
@@ -45,10 +46,8 @@ class World:
         what = self.rng.choice(
             ["move"] * 6 + ["bulk", "undo", "undo", "redo", "sync", "new", "delete", "snapshot"]
         )
-        try:
+        with contextlib.suppress(BoardError):
             getattr(self, what)()
-        except BoardError:
-            pass
 
     def move(self, count: int = 1) -> None:
         stage = self.rng.choice(STAGES)
