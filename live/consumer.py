@@ -140,7 +140,8 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         while True:
             await asyncio.sleep(self.heartbeat_seconds)
             if not await self._may(*self.seen):
-                await self.close(NO_LONGER_ALLOWED)
+                with contextlib.suppress(OSError):  # the client has just left by itself
+                    await self.close(NO_LONGER_ALLOWED)
                 return
             async with self.busy:
                 for room in list(self.seen):

@@ -27,9 +27,9 @@ from integrations.models import (
     SyncJob,
     SyncMethod,
 )
+from integrations.services.jobs import job_announce
 from integrations.services.logs import log_write
 from integrations.services.status import integration_degraded, integration_failed, integration_recovered
-from live.feed import publish, sync_room
 from reconcile.retry import JOB, RetryPolicy
 from sync.context import IntegrationContext
 from sync.failures import OurFault
@@ -71,7 +71,7 @@ def job_run(*, job_id: UUID) -> JobStatus | None:
     refusal = _refusal(job, integration)
     if refusal:
         return _close(job, JobStatus.SKIPPED, reason=refusal)
-    publish_job(job, "job.started")
+    job_announce(job)
     try:
         return _work(job)
     except Cancelled:
@@ -365,7 +365,8 @@ def _again(job: SyncJob, error: SyncError, *, seconds: float, counts: bool) -> J
         error_code=error.code[:30],
         error_message=error.message[:1000],
     )
-    publish_job(job, "job.waiting")
+    job.status, job.status_reason = JobStatus.RETRY_WAITING, error.message[:500]
+    job_announce(job)
     return JobStatus.RETRY_WAITING
 
 
@@ -427,21 +428,6 @@ def _close(job: SyncJob, status: JobStatus, *, reason: str = "", **columns: Any)
         finished_at=runtime().now(),
         **columns,
     )
-    job.status = status
-    publish_job(job, "job.finished")
+    job.status, job.status_reason = status, reason[:500]
+    job_announce(job)
     return status
-
-
-def publish_job(job: SyncJob, event: str) -> None:
-    """Tell the tenant's pages."""
-    publish(
-        sync_room(job.tenant_id),
-        event,
-        {
-            "job": str(job.id),
-            "integration": str(job.integration_id),
-            "kind": job.kind,
-            "status": job.status,
-        },
-        tenant_id=job.tenant_id,
-    )

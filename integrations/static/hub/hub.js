@@ -95,7 +95,7 @@
       return;
     }
     if (form.dataset.busy === "yes") { event.preventDefault(); return; }
-    if ((form.method || "").toLowerCase() === "post") {
+    if ((form.getAttribute("method") || "").toLowerCase() === "post") { // form.method may be a control of that name
       form.dataset.busy = "yes";
       delete form.dataset.dirty;
       const button = event.submitter;
