@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -17,7 +18,7 @@ from integrations.models import Mapping as PairMapping
 from integrations.services.mappings import mapping_resume, mapping_retry, mapping_stop, mapping_sync_now
 from integrations.services.problems import Refused
 from workspace.access import Action
-from workspace.models import Record
+from workspace.models import Change, Record
 from workspace.panels import (
     Badge,
     RecordAction,
@@ -42,7 +43,7 @@ def badges(record_type: str, ids: Sequence[UUID]) -> Mapping[UUID, list[Badge]]:
         .defer("base_local", "base_external", "history", "held")
         .order_by("integration__name")
     )
-    for pair in rows:
+    for pair in _with_what_waits(rows):
         if pair.record_id is not None:
             found[pair.record_id].append(_badge(pair))
     for one in ids:
@@ -51,10 +52,22 @@ def badges(record_type: str, ids: Sequence[UUID]) -> Mapping[UUID, list[Badge]]:
     return found
 
 
+def _with_what_waits(rows: QuerySet[PairMapping]) -> QuerySet[PairMapping]:
+    """Adds ``waits``: whether an edit made here has not been handed to the pair's integration yet."""
+    unseen = Change.objects.filter(record_id=OuterRef("record_id"), drained_at__isnull=True)
+    return rows.annotate(waits=Exists(unseen.exclude(integration_id=OuterRef("integration_id"))))
+
+
+def _state(pair: Any) -> str:
+    """The stored state, but that an agreed pair with news is pending from the moment of the news."""
+    has_news = pair.waits or pair.dirty_at is not None
+    return MappingState.PENDING if has_news and pair.state == MappingState.SYNCED else pair.state
+
+
 def _badge(pair: PairMapping) -> Badge:
     reason = pair.state_reason or pair.last_error
     return _as_badge(
-        mapping_word(pair.state),
+        mapping_word(_state(pair)),
         integration=pair.integration.name,
         url=reverse("hub:mapping", args=[pair.pk]),
         at=pair.last_synced_at,
@@ -75,7 +88,10 @@ def panel(request: HttpRequest, record: Record) -> SafeString:
         .defer("base_local", "base_external", "history")
         .order_by("integration__name")
     )
-    return render_to_string("hub/parts/record_pairs.html", {"pairs": pairs, "record": record}, request)
+    shown = list(_with_what_waits(pairs))
+    for pair in shown:
+        pair.state = _state(pair)
+    return render_to_string("hub/parts/record_pairs.html", {"pairs": shown, "record": record}, request)
 
 
 def _of(record: Record) -> list[PairMapping]:

@@ -2,11 +2,15 @@
 (function () {
   "use strict";
 
-  const EVENTS = ["record.changed", "records.changed", "mapping.changed", "mappings.changed", "conflict.changed"];
+  const EVENTS = [
+    "record.changed", "records.changed", "mapping.changed", "mappings.changed", "mapping.dead", "log.written",
+    "conflict.opened", "conflict.updated", "conflict.decided", "conflict.resolved", "conflict.withdrawn",
+  ];
+  const PENDING_MS = 3000; // a sync that found nothing to do tells nobody
 
   function concerns(payload, id) {
     const ids = payload.ids || payload.record_ids || [];
-    return payload.id === id || payload.record_id === id || ids.includes(id);
+    return [payload.id, payload.record, payload.record_id].includes(id) || ids.includes(id);
   }
 
   function start() {
@@ -24,7 +28,13 @@
         if (answer.ok) place.innerHTML = await answer.text();
       } finally {
         place.removeAttribute("aria-busy");
+        follow();
       }
+    }
+
+    function follow() {
+      clearTimeout(timer);
+      if (panel.querySelector("[data-record-badges] .badge--info")) timer = setTimeout(refresh, PENDING_MS);
     }
 
     EVENTS.forEach((name) => {
@@ -36,6 +46,7 @@
       });
     });
     document.addEventListener("lockstep:gap", refresh);
+    follow();
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
