@@ -22,3 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", RedirectView.as_view(pattern_name="hub:dashboard")),  # the admin's index is the dashboard
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "workspace.views.not_found"
+handler403 = "workspace.views.not_allowed"

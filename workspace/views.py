@@ -1,4 +1,4 @@
-"""Switching between tenants, and the page of a locked-out log-in."""
+"""Switching between tenants, and the pages that say why there is no page."""
 
 from __future__ import annotations
 
@@ -41,6 +41,28 @@ def locked_out(
         "title": "Too many attempts",
         "minutes": round(wait.total_seconds() / 60),
     }
-    page = TemplateResponse(request, "admin/locked_out.html", context, status=settings.AXES_HTTP_RESPONSE_CODE)
+    page = TemplateResponse(
+        request, "admin/locked_out.html", context, status=settings.AXES_HTTP_RESPONSE_CODE
+    )
     page["Retry-After"] = str(round(wait.total_seconds()))
     return page.render()
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The project's page for 404; what belongs to another tenant looks the same as what never was."""
+    return _problem(
+        request,
+        "Not here",
+        "There is nothing at this address, or it is not in the workspace you are in.",
+        status=404,
+    )
+
+
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The project's page for 403."""
+    return _problem(request, "Not allowed", str(exception) or "Your role does not include this.", status=403)
+
+
+def _problem(request: HttpRequest, title: str, text: str, *, status: int) -> HttpResponse:
+    context = {**admin.site.each_context(request), "title": title, "text": text}
+    return TemplateResponse(request, "admin/problem.html", context, status=status).render()
