@@ -38,7 +38,13 @@ ARGUMENTS = (
 )
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 740}
-SECONDS = 15
+SECONDS = 8
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Under Playwright's greenlets CPython 3.11 may refuse to parse source while a traceback is shortened.
+    if config.option.tbstyle == "auto":
+        config.option.tbstyle = "native"
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +127,7 @@ class Visits:
         self.contexts.append(context)
         if person:
             context.add_cookies([self._session(person)])
+        context.set_default_timeout(SECONDS * 1000)
         page = context.new_page()
         self._watch(page)
         page.goto(path)
