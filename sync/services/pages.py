@@ -29,7 +29,7 @@ from sync.pairs import Pair, Seen, state_after
 from sync.runtime import runtime
 from sync.services import creates, matching, merges
 from sync.services.deferrals import deferred
-from workspace.bulk import insert_rows, update_rows, upsert_rows
+from workspace.bulk import find_rows, insert_rows, update_rows, upsert_rows
 from workspace.ids import new_id
 from workspace.models import OriginKind
 from workspace.services import Origin, RecordState, RecordWrite, WriteResult, records_read, records_write
@@ -120,10 +120,14 @@ def nominate(mapping_ids: Sequence[UUID], *, reason: str, run: PageRun) -> None:
 
 
 def known_mappings(rc: ResourceContext, external_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    rows = Mapping.objects.filter(
-        integration=rc.integration, resource=rc.name, external_id__in=external_ids
-    ).values(*KNOWN)
-    return {row["external_id"]: row for row in rows}
+    rows = find_rows(
+        Mapping,
+        KNOWN,
+        fixed={"integration_id": rc.integration.id, "resource": rc.name},
+        key="external_id",
+        values=list(dict.fromkeys(external_ids)),
+    )
+    return {row[1]: dict(zip(KNOWN, row, strict=True)) for row in rows}
 
 
 def sort_rows(

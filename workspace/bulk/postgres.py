@@ -61,6 +61,21 @@ def _insert(
             return _fetched(cursor, returning)
 
 
+def find(table: Table, count: int, fixed: Sequence[Any], values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """``table`` names the columns wanted, then the key, then those that are fixed."""
+    wanted, key, others = table.columns[:count], table.columns[count], table.columns[count + 1 :]
+    where = " AND ".join([*(f"t.{name} = %s" for name in others), f"t.{key} = wanted.value"])
+    columns = ", ".join(f"t.{name}" for name in wanted)
+    # OFFSET 0 keeps the planner from making a join of it, for which it would need statistics.
+    sql = (
+        f"SELECT found.* FROM unnest(%s::{table.types[count]}[]) AS wanted(value), "  # noqa: S608
+        f"LATERAL (SELECT {columns} FROM {table.name} AS t WHERE {where} OFFSET 0) AS found"
+    )
+    with connections[table.using].cursor() as cursor:
+        cursor.execute(sql, [list(values), *fixed])
+        return list(cursor.fetchall())
+
+
 def update(
     table: Table, rows: Sequence[Sequence[Any]], *, keys: int, returning: tuple[str, ...]
 ) -> list[tuple[Any, ...]]:

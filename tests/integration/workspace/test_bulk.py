@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from integrations.models import Cursor, Integration, Mapping, SweepSeen
-from workspace.bulk import insert_rows, update_rows, upsert_rows
+from workspace.bulk import find_rows, insert_rows, update_rows, upsert_rows
 from workspace.ids import new_id
 from workspace.models import Change, Label, Task, Tenant
 
@@ -216,3 +216,19 @@ def test_narrow_rows_go_in_once_however_often_they_are_given(tenant: Tenant, siz
         rows = [(cursor.pk, one) for one in ids]
         upsert_rows(SweepSeen, ["cursor_id", "mapping_id"], rows, unique="sweep_seen_once", update=[])
     assert sorted(SweepSeen.objects.values_list("mapping_id", flat=True)) == sorted(ids)
+
+
+@SIZES
+def test_rows_are_found_by_their_key_among_those_of_the_fixed_columns(
+    tenant: Tenant, other_tenant: Tenant, size: int
+) -> None:
+    mine = [task_row(tenant, rank=f"r{number}") for number in range(size)]
+    insert_rows(
+        Task, COLUMNS, [*mine, *(task_row(other_tenant, rank=f"r{number}") for number in range(size))]
+    )
+    wanted = [*(f"r{number}" for number in range(size)), "nobody", "it's"]
+    found = find_rows(
+        Task, ["id", "rank", "updated_at"], fixed={"tenant_id": tenant.pk}, key="rank", values=wanted
+    )
+    assert sorted(found) == sorted((row[0], row[COLUMNS.index("rank")], NOW) for row in mine)
+    assert find_rows(Task, ["id"], fixed={"tenant_id": tenant.pk}, key="rank", values=[]) == []
