@@ -124,6 +124,7 @@ def credential_replace(
         credential.secrets = {**kept, **given}
         credential.expires_at = parse_instant(credential.secrets.get("expires_at"))
         credential.save()
+        registration_forget(integration)
         audit(
             integration,
             "credential.replaced",
@@ -249,12 +250,20 @@ def webhook_secret_rotate(
         kept = [entry | {"until": entry["until"] or until} for entry in old if _is_valid(entry, now)]
         integration.webhook_secret = [*webhook_secret_rows(fresh, now), *kept[:3]]
         integration.save(update_fields=["webhook_secret", "updated_at"])
+        registration_forget(integration, is_secret_new=True)
         audit(integration, "webhook_secret.rotated", user=user, note=f"the old one is valid for {grace}")
         log_write(
             integration=integration, operation=Operation.CONFIG, message="Webhook secret rotated.", now=now
         )
         integration_announce(integration)
     return fresh
+
+
+def registration_forget(integration: Integration, *, is_secret_new: bool = False) -> None:
+    """Have the webhook registered again: with an old token its registration went, or the vendor signs with an old secret."""
+    facts = {"renew": True} if is_secret_new else {}
+    Integration.objects.filter(id=integration.id).update(webhook_registration=facts)
+    integration.webhook_registration = facts
 
 
 def webhook_secrets(integration: Integration, *, now: datetime) -> list[str]:

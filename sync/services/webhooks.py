@@ -13,7 +13,7 @@ from connectors import registry
 from connectors.base.errors import SyncError
 from integrations.models import Integration, SyncFrequency
 from integrations.services.credentials import webhook_url
-from integrations.services.deliveries import webhook_register
+from integrations.services.deliveries import webhook_register, webhook_unregister
 from integrations.services.problems import NotNow
 from sync.runtime import runtime
 from workspace.wakeups import wake
@@ -40,6 +40,8 @@ def webhook_ensure(*, integration_id: UUID) -> bool:
     if integration is None or not _is_due(integration, now):
         return False
     try:
+        if (integration.webhook_registration or {}).get("renew"):  # not every vendor lets a secret be changed
+            webhook_unregister(integration=integration, user=None)
         webhook_register(integration=integration, user=None, now=now)
     except NotNow as refusal:
         _note(integration, {"url": webhook_url(integration), "by_hand": True, "error": refusal.message})

@@ -9,6 +9,7 @@ import pytest
 from django.test import override_settings
 
 from integrations.models import Integration
+from integrations.services.credentials import credential_replace, webhook_secret_rotate
 from sandbox.testing import RunningSandbox
 from sync.runtime import use_runtime
 from sync.services.webhooks import webhook_ensure, webhooks_ensure
@@ -43,6 +44,27 @@ def test_the_address_is_registered_once_and_follows_the_server(
     desk.refresh_from_db()
     assert desk.webhook_registration["url"] == f"http://127.0.0.1:8{path}"
     assert hooks(box).count(f"http://127.0.0.1:8{path}") == 1
+
+
+def test_a_new_secret_reaches_the_other_side_without_anybody_registering_again(
+    desk: Integration, box: RunningSandbox
+) -> None:
+    with override_settings(WEBHOOK_BASE_URL="http://127.0.0.1:5"):
+        assert webhook_ensure(integration_id=desk.id) is True
+        secret = webhook_secret_rotate(integration=desk, user=None)
+        assert webhook_ensure(integration_id=desk.id) is True
+        assert webhook_ensure(integration_id=desk.id) is False
+    here = [
+        row for row in box.vendor("desk").world.all("hook") if row["url"].startswith("http://127.0.0.1:5/")
+    ]
+    assert [row["secret"] for row in here] == [secret]
+
+
+def test_new_credentials_have_the_webhook_looked_after_again(desk: Integration) -> None:
+    with override_settings(WEBHOOK_BASE_URL="http://127.0.0.1:4"):
+        assert webhook_ensure(integration_id=desk.id) is True
+        credential_replace(integration=desk, user=None, secrets={"token": "desk-demo-token"})
+        assert webhook_ensure(integration_id=desk.id) is True
 
 
 def test_a_failure_is_noted_and_tried_again_later_and_later(desk: Integration, box: RunningSandbox) -> None:
