@@ -50,3 +50,19 @@ def test_another_tenants_integration_conflict_and_log_are_not_there(visit: Visit
     for path in (f"/admin/hub/integrations/{desk.pk}/", conflict, log):
         answer = theirs.goto(str(path))
         assert answer is not None and answer.status == 404, path
+
+
+def test_the_log_in_works_without_scripts(visit: Visits) -> None:
+    page = visit("", "/admin/", java_script_enabled=False)
+    page.get_by_label("Username").fill("viewer")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Nothing is connected yet")).to_be_visible()
+
+
+def test_a_page_that_is_not_there_says_so_and_leads_back(visit: Visits) -> None:
+    visit.expected.append("/nowhere")
+    page = visit("viewer", "/admin/hub/logs/nowhere/")
+    expect(page.get_by_role("alert")).to_contain_text("nothing at this address")
+    page.get_by_role("link", name="To the dashboard").click()
+    expect(page.get_by_role("heading", name="Nothing is connected yet")).to_be_visible()
