@@ -110,7 +110,7 @@ start_postgres() {
     # In a sub-shell of the servers' own folder, since the other user may not see this one.
     if (cd "$data" && ${run[@]+"${run[@]}"} "$programs/initdb" -D "$data/db" -U lockstep --auth=trust --encoding=UTF8 --no-locale --no-sync) >"$SERVERS/pg.log" 2>&1 &&
         (cd "$data" && ${run[@]+"${run[@]}"} "$programs/pg_ctl" -D "$data/db" -l "$data/server.log" -w -t 60 start -o \
-            "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$data' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200") >>"$SERVERS/pg.log" 2>&1; then
+            "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$data' ${PG_SETTINGS--c fsync=off -c synchronous_commit=off -c full_page_writes=off} -c max_connections=200") >>"$SERVERS/pg.log" 2>&1; then
         PG_STOP=(sh -c 'cd "$1" && shift && exec "$@"' sh "$data" ${run[@]+"${run[@]}"} "$programs/pg_ctl" -D "$data/db" -m immediate stop)
         export TEST_DATABASE_URL="postgres://lockstep@127.0.0.1:$port/postgres"
         say "PostgreSQL: $("$programs/postgres" --version) ($programs)"
