@@ -11,10 +11,13 @@ class BoardsConfig(AppConfig):
 
     def ready(self) -> None:
         from workspace.hooks import register_stage_hook
+        from workspace.panels import register_record_panel
 
+        from .panels import moves_panel
         from .services.recording import on_batch
 
         register_stage_hook(on_batch)
+        register_record_panel(moves_panel)
         post_migrate.connect(_make_standing_rows, sender=self)
 
 

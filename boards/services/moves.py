@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Exists, Q, Subquery
+from django.db.models import Q, Subquery
 
 from boards.core import ranks, rules
 from boards.core.layout import Layout
@@ -370,23 +370,24 @@ class _Carry:
         """Under the lock: is a card somebody else's just now, and how full are the columns with these cards?"""
         wish, cells = self.wish, self._cells(places)
         actor = wish.actor
-        others = locks_of_others(
-            [state.id for state in self.cards],
+        locked, totals = loads.look(
+            self.board,
+            self.layout,
+            cells,
+            cards=[state.id for state in self.cards],
             holder_id=actor.user.pk if actor.user else None,
             session=actor.session,
             now=wish.now,
         )
-        columns: dict[str, Any] = {"locked": Exists(others)}
-        for index, cell in enumerate(cells):
-            query = loads.load_query(
-                self.board.tenant_id, self.type, self.layout.limit_by, self.layout.lane_field, cell
+        if locked:
+            others = locks_of_others(
+                [state.id for state in self.cards],
+                holder_id=actor.user.pk if actor.user else None,
+                session=actor.session,
+                now=wish.now,
             )
-            columns[f"load{index}"] = Subquery(query)
-        row: Any = Board.objects.filter(pk=self.board.pk).order_by().values(**columns).get()
-        if row["locked"]:
             raise _locked(others.select_related("holder").first(), self.layout)
-        found = [Load(cell, loads.as_decimal(row[f"load{index}"])) for index, cell in enumerate(cells)]
-        worst = rules.worst(found)
+        worst = rules.worst([Load(cell, total) for cell, total in zip(cells, totals, strict=True)])
         if worst is not None and worst.over is Over.HARD and not wish.override:
             raise ColumnFull(
                 rules.full_sentence(self.layout, worst),

@@ -203,3 +203,11 @@ def test_checks_show_a_difference_and_repair_it(board: Board, alice: User, make_
     client.post(page(board, "checks"), {"what": "repair", "keep": "records"})
     assert "The board agrees with its events" in client.get(page(board, "checks")).content.decode()
     assert Move.objects.latest("seq").reason == "found here by a check"
+
+
+def test_a_records_page_shows_its_moves(board: Board, alice: User, make_task: Make, move: Any) -> None:
+    card = make_task("boat")
+    move(alice, card.pk, "done", reason="<shipped>")
+    html = signed_in(alice).get(reverse("admin:workspace_task_change", args=[card.pk])).content.decode()
+    assert "Backlog → Done" in words(html)
+    assert "&lt;shipped&gt;" in html
