@@ -19,7 +19,7 @@ from connectors.base.types import ExternalRecord
 from integrations.models import MappingState, Operation
 from integrations.services.marks import mark_dirty
 from reconcile.digest import digest
-from reconcile.model import Held, HeldReason, Plan, Snapshot
+from reconcile.model import JSON, Held, HeldReason, Plan, Snapshot
 from sync import leases
 from sync.context import References
 from sync.journal import log_pair
@@ -127,7 +127,7 @@ def send_out(work: Work, pair: Pair, plan: Plan, refs: References) -> Plan:
     if not answer.complete:
         answer = work.client.get(work.rc.name, work.mapping.external_id, parent_id=work.parent_id)
     stored = pair.rc.field_map.read_external(answer.data)
-    plan = without(plan, _refused(pair, plan, stored))
+    plan = without(plan, _refused(pair, plan, stored, refs))
     keep_written(work, pair, plan, stored, answer, refs)
     return plan
 
@@ -159,12 +159,14 @@ def keep_written(
     runtime().point("after_bases")
 
 
-def _refused(pair: Pair, plan: Plan, stored: Snapshot) -> dict[str, Held]:
-    """Fields the vendor answered 2xx for, yet left as they were (F23)."""
+def _refused(pair: Pair, plan: Plan, stored: Snapshot, refs: References) -> dict[str, Held]:
+    """Fields the vendor answered 2xx for, yet left as they were (F23). Our value in its clothes is no refusal."""
     refused = {}
     for key, sent in plan.to_external.items():
         before = pair.external_snapshot.get(key)
-        if key in stored and stored[key] == before and stored[key] != sent:
+        if key not in stored or stored[key] != before or stored[key] == sent:
+            continue
+        if not _is_ours(pair, key, sent, stored[key], refs):
             refused[key] = Held(
                 HeldReason.REFUSED,
                 f"{pair.rc.connector.name} accepted the update but kept its own value.",
@@ -178,18 +180,21 @@ def _ours(pair: Pair, plan: Plan, stored: Snapshot, refs: References) -> dict[st
     what we sent if it is something else, so that the other edit flows in as one.
     """
     bases = dict(stored)
-    fm = pair.rc.field_map
     for key, sent in plan.to_external.items():
-        if key not in stored or stored[key] == sent:
-            bases.setdefault(key, sent)
-            continue
-        try:
-            meant, kept = fm.inward(key, sent, refs), fm.inward(key, stored[key], refs)
-        except ValueError:
-            continue
-        if not is_explained(meant, kept):
+        if key not in stored:
+            bases[key] = sent
+        elif stored[key] != sent and not _is_ours(pair, key, sent, stored[key], refs):
             bases[key] = sent
     return bases
+
+
+def _is_ours(pair: Pair, key: str, sent: JSON, stored: JSON, refs: References) -> bool:
+    """True if what is stored is what we sent, as the vendor spells it."""
+    fm = pair.rc.field_map
+    try:
+        return is_explained(fm.inward(key, sent, refs), fm.inward(key, stored, refs))
+    except ValueError:
+        return True  # unreadable here: it is held as such, and no edit of anybody
 
 
 # -- end ---------------------------------------------------------------------------------------------------
