@@ -57,7 +57,7 @@ def create_locally(work: Work, pair: Pair) -> Outcome:
         return matching.ask(work, pair, match)
     with transaction.atomic():
         if record_id is not None:
-            leases.save(work.mapping, record_id=record_id)
+            matching.take_over(work, record_id)
         else:
             refuse_if_required_is_held(work, plan)
             _bring_in_new(work, pair, {**values, **structure}, plan)
@@ -144,6 +144,19 @@ def _wait_for_creates_under_way(work: Work) -> None:
         raise NotYet("It may be the result of a create that is in doubt: settle that one first.", seconds=60)
 
 
+def _wait_for_matching(work: Work) -> None:
+    """Where records are matched, one that is still being matched may be ours: wait, or it would be there twice."""
+    if not work.rc.match_on:
+        return
+    noticed = Mapping.objects.filter(
+        integration=work.integration, resource=work.rc.name, record_id__isnull=True, is_dead=False
+    )
+    if noticed.filter(state=MappingState.PENDING, dirty_at__isnull=False).exists():
+        raise NotYet("Records from there are still being matched with ours.", seconds=2)
+    if matching.is_candidate(work.integration.id, work.rc.name, work.mapping.record_id):
+        raise NotYet("A reviewer has to decide whether it is there already.", seconds=60)
+
+
 def open_creates(integration_id: UUID, resource: str) -> Any:
     """Creates whose outcome is not known yet."""
     return WriteIntent.objects.filter(
@@ -161,6 +174,7 @@ def create_externally(work: Work, pair: Pair) -> Outcome:
     """Make the external record of a local one."""
     if Can.CREATE not in work.rc.resource.can:
         raise RecordProblem(f"{work.rc.connector.name} doesn't let us create a {work.rc.resource.label}.")
+    _wait_for_matching(work)
     _find_parent_there(work, pair)
     refs = pair.refs = References().load(work.integration, inward=set(), outward=pair.references_out())
     plan = plan_external_create(

@@ -36,6 +36,7 @@ from sync.failures import OurFault
 from sync.runtime import runtime
 from sync.services import previews, rollbacks
 from sync.services.deferrals import references_resolve
+from sync.services.outbox import missing_pair_up
 from sync.services.pulls import HEARTBEAT, Pull, PullReport
 from workspace.ids import new_id
 from workspace.wakeups import wake
@@ -196,6 +197,10 @@ def _pull(job: SyncJob) -> JobStatus:
             total.pages += report.pages
             total.warning = total.warning or report.warning
             references_resolve(job.integration)
+        if job.kind in {JobKind.MANUAL, JobKind.INITIAL}:
+            for rc in context.resources:
+                if not job.resources or rc.name in job.resources:
+                    total.outcomes["to_create_there"] += missing_pair_up(rc)
     finally:
         client.close()
     wake("sync.drain_integration", integration_id=str(job.integration_id))
@@ -244,7 +249,10 @@ def _counts(outcomes: Counter[str]) -> dict[str, int]:
     return {
         "total_records": sum(outcomes.values()),
         "success_count": outcomes["applied"],
-        "noop_count": outcomes["noop"] + outcomes["filtered"] + outcomes["marked"],
+        "noop_count": outcomes["noop"]
+        + outcomes["filtered"]
+        + outcomes["marked"]
+        + outcomes["to_create_there"],
         "error_count": outcomes["failed"],
         "conflict_count": outcomes["conflict"],
     }
@@ -283,7 +291,7 @@ def _finish(job: SyncJob, total: PullReport, clock_offset: float) -> JobStatus:
         job,
         status,
         reason=message,
-        result={"outcomes": dict(outcomes), "pages": total.pages, "errors": total.errors},
+        result={"outcomes": dict(+outcomes), "pages": total.pages, "errors": total.errors},
         **counts,
     )
 
@@ -293,6 +301,7 @@ def _sentence(outcomes: Counter[str]) -> str:
         "applied": "brought in",
         "noop": "unchanged",
         "marked": "to be looked at one by one",
+        "to_create_there": "to be made there",
         "filtered": "not in scope",
         "conflict": "in conflict",
         "failed": "failed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from integrations.services.logs import deliveries_expire, log_write, logs_expire
 from integrations.services.marks import mark_dirty
 from integrations.services.status import integration_degraded
 from live.feed import events_expire
-from sync.context import IntegrationContext, References
+from sync.context import IntegrationContext, References, ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services.dispatch import dispatch
@@ -35,6 +36,8 @@ from workspace.services import records_read
 logger = logging.getLogger(__name__)
 
 PAGE = 500
+#: so many pairs that drifted have a log row of their own; the total names the rest
+NAMED = 100
 
 
 def logs_clean() -> dict[str, int]:
@@ -117,13 +120,15 @@ def drift_sweep(*, integration_id: UUID) -> dict[str, int]:
     return dict(counts)
 
 
-def _compare(rc, page, counts) -> None:  # type: ignore[no-untyped-def]
+def _compare(rc: ResourceContext, page: list[Mapping], counts: Counter[str]) -> None:
     states = records_read(
-        tenant_id=rc.integration.tenant_id, record_type=rc.record_type, ids=[m.record_id for m in page]
+        tenant_id=rc.integration.tenant_id,
+        record_type=rc.record_type,
+        ids=[m.record_id for m in page if m.record_id],
     )
     drifted = []
     for mapping in page:
-        state = states.get(mapping.record_id)
+        state = states.get(mapping.record_id) if mapping.record_id else None
         counts["checked"] += 1
         pair = Pair(rc, mapping.base_local, mapping.base_external, mapping.provenance, local=state)
         pair.external_snapshot = dict(mapping.base_external or {})
@@ -132,10 +137,28 @@ def _compare(rc, page, counts) -> None:  # type: ignore[no-untyped-def]
         if state is None or plan.drift or plan.to_external:
             counts["drift"] += 1
             drifted.append(mapping.id)
+            if plan.drift and counts["drift"] <= NAMED:
+                _log_drift(rc, mapping, plan.drift)
         else:
             counts["equal"] += 1
     if drifted:
         mark_dirty(mapping_ids=drifted, reason="drift", priority=7, now=runtime().now())
+
+
+def _log_drift(rc: ResourceContext, mapping: Mapping, keys: Sequence[str]) -> None:
+    names = ", ".join(rc.field_map.links[key].local for key in keys)
+    log_write(
+        integration=rc.integration,
+        mapping=mapping,
+        operation=Operation.UPDATE,
+        status=LogStatus.HELD,
+        resource=rc.name,
+        record_type=mapping.record_type,
+        record_id=mapping.record_id,
+        external_id=mapping.external_id or "",
+        message=f"{names} differs though neither side changed it.",
+        now=runtime().now(),
+    )
 
 
 def jobs_running() -> int:

@@ -9,20 +9,25 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
-from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus
+from conflicts.models import OPEN_STATUSES, ConflictKind, ConflictResolution, ConflictStatus
 from conflicts.services import MATCH_GROUP, conflict_open
-from integrations.models import Mapping, MappingState
+from integrations.models import IntentState, Mapping, MappingState
 from reconcile.model import ConflictGroup, FieldConflict
 from sync import leases
 from sync.context import ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
-from sync.work import Outcome, Work
+from sync.work import NotYet, Outcome, Work
 from workspace.models import RECORD_TYPES
+
+UNSETTLED = [IntentState.OPEN, IntentState.IN_DOUBT]
 
 
 def find(rc: ResourceContext, tenant_id: UUID, values: dict[str, Any]) -> list[UUID]:
-    """Unlinked local records that agree in the match fields; at most three. Empty values match nothing."""
+    """Unlinked local records that agree in the match fields; at most three. Empty values match nothing.
+
+    One that waits to be made there, and was never sent, is unlinked too.
+    """
     return find_many(rc, tenant_id, {"": values}).get("", [])
 
 
@@ -42,9 +47,10 @@ def find_many(
         return {}
     model = RECORD_TYPES[rc.record_type]
     columns = [rc.field_map.links[f].local for f in fields]
-    linked = Mapping.objects.live().filter(
+    pairs = Mapping.objects.live().filter(
         integration=rc.integration, resource=rc.name, record_id=OuterRef("pk")
     )
+    linked = pairs.filter(Q(external_id__isnull=False) | Q(intents__state__in=UNSETTLED))
     spellings = {str(c[columns[0]]).strip() for c in candidates.values() if c.get(columns[0])}
     rows = (
         model.objects.filter(~Exists(linked), tenant_id=tenant_id, deleted_at__isnull=True)
@@ -81,6 +87,30 @@ def choose(candidates: list[UUID], decision: ConflictResolution | None) -> tuple
     if len(candidates) > 1:
         raise Several
     return (candidates[0] if candidates else None), False
+
+
+def take_over(work: Work, record_id: UUID) -> None:
+    """Link a matching record; its own pair, if it only waits to be made there, makes way. Call in a transaction.
+
+    Raises ``NotYet`` while another worker is about to make it there.
+    """
+    waiting = Mapping.objects.live().filter(
+        integration=work.integration, resource=work.rc.name, record_id=record_id
+    )
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=runtime().now())
+    ours = Q(lease_token=work.mapping.lease_token)  # of the batch that this worker holds, so idle
+    waiting.filter(free | ours, external_id__isnull=True).exclude(intents__state__in=UNSETTLED).delete()
+    if waiting.exists():
+        raise NotYet("The record here that matches it is being made there at this moment.", seconds=2)
+    leases.save(work.mapping, record_id=record_id)
+
+
+def is_candidate(integration_id: UUID, resource: str, record_id: UUID | None) -> bool:
+    """True while a reviewer is asked whether this record is one that is there already."""
+    asked = ConflictResolution.objects.filter(
+        integration_id=integration_id, resource=resource, group=MATCH_GROUP, status__in=OPEN_STATUSES
+    )
+    return any(str(record_id) in fields[0]["local"] for fields in asked.values_list("fields", flat=True))
 
 
 class Several(Exception):

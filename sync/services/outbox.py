@@ -84,8 +84,7 @@ def _pair_up(changes: Iterable[Change]) -> set[UUID]:
         for rc in creating_resources(tenant_id, record_type):
             candidates = [i for i in ids if rc.integration.id not in came_from[i]]
             states = records_read(tenant_id=tenant_id, record_type=record_type, ids=candidates)
-            wanted = [state for state in states.values() if _belongs(rc, state)]
-            if pairs_make(rc, wanted):
+            if pairs_make(rc, belonging(rc, states.values())):
                 touched.add(rc.integration.id)
     return touched
 
@@ -102,22 +101,27 @@ def creating_resources(tenant_id: UUID, record_type: str) -> list[ResourceContex
     found = []
     for integration in integrations:
         for rc in IntegrationContext(integration).for_record_type(record_type):
-            if rc.sends_out and Can.CREATE in rc.resource.can:
+            if creates_there(rc):
                 found.append(rc)
                 break
     return found
 
 
-def _belongs(rc: ResourceContext, state: RecordState) -> bool:
-    """A child belongs where its parent is linked; anything else where it passes the filter."""
-    if state.deleted_at is not None or not scopes.local_in_scope(rc.integration, rc.name, state):
-        return False
+def belonging(rc: ResourceContext, states: Iterable[RecordState]) -> list[RecordState]:
+    """Those that take part: a child belongs where its parent is linked, anything else where it passes the filter."""
+    alive = [
+        state
+        for state in states
+        if state.deleted_at is None and scopes.local_in_scope(rc.integration, rc.name, state)
+    ]
     if not rc.resource.parent:
-        return True
-    parent = Mapping.objects.live().filter(
-        integration=rc.integration, resource=rc.resource.parent, record_id=state.values.get("on_id")
+        return alive
+    homes = {state.values.get("on_id") for state in alive} - {None, ""}
+    linked = Mapping.objects.live().filter(
+        integration=rc.integration, resource=rc.resource.parent, record_id__in=homes
     )
-    return bool(state.values.get("on_id")) and parent.exists()
+    known = {str(record_id) for record_id in linked.values_list("record_id", flat=True)}
+    return [state for state in alive if str(state.values.get("on_id")) in known]
 
 
 def pairs_make(rc: ResourceContext, states: Iterable[RecordState]) -> int:
@@ -146,17 +150,44 @@ def pairs_make(rc: ResourceContext, states: Iterable[RecordState]) -> int:
     return len(rows)
 
 
-def unlinked_records(rc: ResourceContext, *, limit: int) -> list[RecordState]:
-    """Local records in scope that have no pair in this integration."""
+def unlinked_records(rc: ResourceContext, *, limit: int, after: UUID | None = None) -> list[RecordState]:
+    """Local records that have no pair in this integration, by id; which of them belong says ``belonging``."""
     model = RECORD_TYPES[rc.record_type]
     linked = Mapping.objects.filter(integration=rc.integration, resource=rc.name, record_id=OuterRef("pk"))
-    ids = (
-        model.objects.filter(~Exists(linked), tenant_id=rc.integration.tenant_id, deleted_at__isnull=True)
-        .order_by("id")
-        .values_list("id", flat=True)[:limit]
-    )
-    states = records_read(tenant_id=rc.integration.tenant_id, record_type=rc.record_type, ids=list(ids))
-    return [state for state in states.values() if _belongs(rc, state)]
+    rows = model.objects.filter(
+        ~Exists(linked), tenant_id=rc.integration.tenant_id, deleted_at__isnull=True
+    ).order_by("id")
+    if after is not None:
+        rows = rows.filter(id__gt=after)
+    ids = list(rows.values_list("id", flat=True)[:limit])
+    states = records_read(tenant_id=rc.integration.tenant_id, record_type=rc.record_type, ids=ids)
+    return [states[i] for i in ids if i in states]
 
 
-__all__ = ["BATCH", "changes_drain", "creating_resources", "pairs_make", "unlinked_records"]
+def creates_there(rc: ResourceContext) -> bool:
+    """True if this resource makes external records for local ones."""
+    return rc.integration.create_missing_externally and rc.sends_out and Can.CREATE in rc.resource.can
+
+
+def missing_pair_up(rc: ResourceContext) -> int:
+    """A pair for every local record in scope that has none (a person's run asks for that). How many."""
+    made, after = 0, None
+    while creates_there(rc):
+        states = unlinked_records(rc, limit=BATCH, after=after)
+        if not states:
+            break
+        after = states[-1].id
+        made += pairs_make(rc, belonging(rc, states))
+    return made
+
+
+__all__ = [
+    "BATCH",
+    "belonging",
+    "changes_drain",
+    "creates_there",
+    "creating_resources",
+    "missing_pair_up",
+    "pairs_make",
+    "unlinked_records",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -12,14 +13,21 @@ from connectors.base.types import Can, Client
 from integrations.models import Cursor, Mapping
 from reconcile.model import Plan
 from reconcile.planner import plan_external_create
-from sync import scopes
 from sync.context import IntegrationContext, References, ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services import matching, merges
-from sync.services.outbox import unlinked_records
-from sync.services.pages import PageCounts, PageRun, known_mappings, plan_changed, plan_new, sort_rows
-from workspace.services import records_read
+from sync.services.outbox import belonging, creates_there, unlinked_records
+from sync.services.pages import (
+    PageCounts,
+    PageRun,
+    known_mappings,
+    plan_changed,
+    plan_new,
+    sort_new,
+    sort_rows,
+)
+from workspace.services import RecordState, records_read
 
 #: how many differences are kept with the job; the counts are of all
 SHOWN = 500
@@ -31,6 +39,9 @@ class Preview:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.records: list[dict[str, Any]] = []
+        self.planned: set[UUID] = set()  # pairs that a page told of: their edits here are in that plan
+        self.same: set[UUID] = set()  # pairs that a page told nothing new of
+        self.matched: set[UUID] = set()  # records that would be linked, and so not made there
 
     def add(
         self, outcome: str, rc: ResourceContext, title: str, external_id: str, plan: Plan, pair: Pair
@@ -64,7 +75,7 @@ class Preview:
         )
 
     def result(self) -> dict[str, Any]:
-        return {"counts": dict(self.counts), "records": self.records, "shown": len(self.records)}
+        return {"counts": dict(+self.counts), "records": self.records, "shown": len(self.records)}
 
 
 def preview(
@@ -110,20 +121,20 @@ def _inward(rc: ResourceContext, client: Client, found: Preview, checkpoint: Cal
 def _plan_page(run: PageRun, page: Any, found: Preview) -> None:
     counts = PageCounts()
     rows = {record.id: record for record in page.records}
-    changed, new, _ = sort_rows(run, rows, known_mappings(run.rc, list(rows)), counts)
+    changed, new, suspects = sort_rows(run, rows, known_mappings(run.rc, list(rows)), counts)
+    found.planned.update(suspects)
+    found.same.update(set(counts.seen) - set(suspects) - changed.keys())
     for mapping, pair, plan in plan_changed(run, changed, counts):
+        found.planned.add(mapping.id)
         found.add(_word(plan), run.rc, merges.title_of(pair), mapping.external_id or "", plan, pair)
-    wanted = [r for r in new if not (r.is_deleted or r.is_archived)]
-    wanted = [r for r in wanted if scopes.external_in_scope(run.rc.integration, run.rc.name, r)]
-    fresh = plan_new(run, wanted)
+    fresh = plan_new(run, sort_new(run, new, counts))
     values = {p.external.id: run.rc.field_map.local_fields(plan.to_local) for p, plan in fresh if p.external}
     matches = matching.find_many(run.rc, run.rc.integration.tenant_id, values)
     for pair, plan in fresh:
         assert pair.external is not None
         candidates = matches.get(pair.external.id, [])
+        found.matched.update(candidates)
         outcome = {0: "create_here", 1: "link"}.get(len(candidates), "ambiguous")
-        if outcome == "create_here" and not run.rc.integration.create_missing_locally:
-            outcome = "filtered"
         found.add(outcome, run.rc, _title(plan), pair.external.id, plan, pair)
     for outcome, count in counts.outcomes.items():
         found.counts["unchanged" if outcome == "noop" else outcome] += count
@@ -134,7 +145,7 @@ def _outward(rc: ResourceContext, found: Preview) -> None:
     dirty = Mapping.objects.live().filter(
         integration=rc.integration, resource=rc.name, dirty_at__isnull=False, record_id__isnull=False
     )
-    mappings = list(dirty.exclude(base_local=None)[:SHOWN])
+    mappings = [m for m in dirty.exclude(base_local=None)[:SHOWN] if m.id not in found.planned]
     states = records_read(
         tenant_id=rc.integration.tenant_id,
         record_type=rc.record_type,
@@ -149,15 +160,39 @@ def _outward(rc: ResourceContext, found: Preview) -> None:
         refs = References().load(rc.integration, inward=set(), outward=pair.references_out())
         plan = pair.plan(refs)
         if plan.to_external:
+            found.counts["unchanged"] -= int(mapping.id in found.same)
             found.add("update_there", rc, merges.title_of(pair), mapping.external_id or "", plan, pair)
-    if rc.integration.create_missing_externally:
-        for local in unlinked_records(rc, limit=SHOWN):
-            pair = Pair(rc, None, None, {}, local=local)
-            refs = References().load(rc.integration, inward=set(), outward=pair.references_out())
-            plan = plan_external_create(
-                field_map=rc.field_map, local=pair.local_snapshot, policy=rc.policy, ctx=refs
-            )
-            found.add("create_there", rc, merges.title_of(pair), "", plan, pair)
+    _to_create_there(rc, found)
+
+
+def _to_create_there(rc: ResourceContext, found: Preview) -> None:
+    """Records without a pair, and those whose pair is still to be made there."""
+    if not creates_there(rc):
+        return
+    waiting = Mapping.objects.live().filter(
+        integration=rc.integration, resource=rc.name, external_id__isnull=True, record_id__isnull=False
+    )
+    ids = [record_id for record_id in waiting.values_list("record_id", flat=True)[:SHOWN] if record_id]
+    states = records_read(tenant_id=rc.integration.tenant_id, record_type=rc.record_type, ids=ids)
+    after = None
+    unlinked = belonging(rc, states.values())
+    while batch := unlinked_records(rc, limit=SHOWN, after=after):
+        after = batch[-1].id
+        unlinked += belonging(rc, batch)
+        _add_creates(rc, [state for state in unlinked if state.id not in found.matched], found)
+        unlinked = []
+    _add_creates(rc, unlinked, found)
+
+
+def _add_creates(rc: ResourceContext, states: Sequence[RecordState], found: Preview) -> None:
+    pairs = [Pair(rc, None, None, {}, local=state) for state in states]
+    wanted = {ref for pair in pairs for ref in pair.references_out()}
+    refs = References().load(rc.integration, inward=set(), outward=wanted)
+    for pair in pairs:
+        plan = plan_external_create(
+            field_map=rc.field_map, local=pair.local_snapshot, policy=rc.policy, ctx=refs
+        )
+        found.add("create_there", rc, merges.title_of(pair), "", plan, pair)
 
 
 def _word(plan: Plan) -> str:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from integrations.models import SyncJob
+from integrations.models import Mapping, MappingState, SyncJob
 from sync.runtime import runtime
+from sync.services.withdrawals import withdraw_all
 from workspace.models import Change, ChangeKind, OriginKind
 from workspace.services import (
     InvalidRecord,
@@ -57,6 +58,7 @@ def _revert(job: SyncJob, change: Change) -> tuple[int, list[dict[str, str]]]:
         if change.kind == ChangeKind.CREATE:
             if state.revision != change.revision:
                 return 0, [_why(change, "", "Changed since it was created.")]
+            _let_go(change)
             record_delete(**where, expected_revision=state.revision)
             return 1, []
         if change.kind == ChangeKind.DELETE:
@@ -65,6 +67,24 @@ def _revert(job: SyncJob, change: Change) -> tuple[int, list[dict[str, str]]]:
         return _revert_fields(change, state.values, state.revision, where)
     except (StaleRevision, InvalidRecord) as error:
         return 0, [_why(change, "", str(error))]
+
+
+def _let_go(change: Change) -> None:
+    """The record goes, but not the one it was made from: the pair it came through ends first."""
+    if change.integration_id is None:
+        return
+    pairs = Mapping.objects.live().filter(
+        integration_id=change.integration_id, record_type=change.record_type, record_id=change.record_id
+    )
+    for mapping in pairs:
+        withdraw_all(mapping)
+    pairs.update(
+        state=MappingState.TOMBSTONE,
+        state_reason="The run that made the record here was taken back.",
+        dirty_at=None,
+        next_attempt_at=None,
+        is_dead=False,
+    )
 
 
 def _revert_fields(

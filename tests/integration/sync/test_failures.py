@@ -23,6 +23,7 @@ from integrations.services.control import integration_enable
 from integrations.services.jobs import dead_letters_requeue
 from integrations.services.mappings import mapping_retry
 from integrations.services.schedules import schedule_apply, schedule_name
+from sync.services import outbox
 from sync.services.pair_sync import mapping_sync
 from tests.integration.sync.hub import Hub
 
@@ -216,8 +217,8 @@ def test_a_fault_of_our_own_fails_one_pair_by_the_schedule_and_stops_nothing(
 ) -> None:
     task, card = linked()
     other, other_card = linked(name="Other")
-    hub.vendor.faults["get"] = []
     hub.edit(task, title="Ours")
+    outbox.changes_drain()  # this one is marked first
     hub.vendor.fail("get", fault)
     hub.clock.wait(seconds=1)
     hub.edit(other, title="Other ours")
@@ -285,8 +286,6 @@ def test_a_worker_whose_lease_ran_out_writes_no_bases(hub: Hub, linked: Linked) 
 
 
 def test_a_change_made_while_the_pair_is_worked_on_is_not_lost(hub: Hub, linked: Linked) -> None:
-    from sync.services import outbox
-
     task, card = linked()
 
     def person_here(row: Any) -> None:

@@ -347,3 +347,29 @@ def test_a_create_class_of_its_own_is_used_for_each_resource(hub: Hub) -> None:
     member, task = hub.create("member", name="Ann", email="ann@x.example"), hub.create(title="Paint")
     hub.push()
     assert hub.row(member).resource == "member" and hub.row(task).resource == "card"
+
+
+def test_a_record_that_waits_to_be_made_there_is_linked_when_it_turns_up_there(hub: Hub) -> None:
+    ann = hub.create("member", name="Ann", email="ann@x.example")
+    row = hub.vendor.add("member", name="Ann", email="ann@x.example")
+    hub.pull()  # nobody has sent ours yet
+    for _ in range(3):
+        hub.push()
+        hub.clock.wait(seconds=3)
+    assert hub.vendor.of("member") == [row] and Member.objects.count() == 1
+    assert hub.pair(row).record_id == ann.pk and hub.pair(row).state == "synced"
+    assert hub.counts()["mappings"] == 1
+
+
+def test_a_person_run_makes_there_what_is_only_here_and_a_scheduled_one_does_not(hub: Hub) -> None:
+    hub.configure(create_missing_externally=False)
+    task = hub.create(title="From before")
+    hub.push()
+    hub.configure(create_missing_externally=True)
+    hub.pull("scheduled")
+    hub.push()
+    assert hub.vendor.of("card") == []
+    job = hub.pull()
+    hub.push()
+    assert hub.row(task).data["name"] == "From before"
+    assert job.result["outcomes"] == {"to_create_there": 1}
