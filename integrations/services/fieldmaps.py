@@ -14,6 +14,7 @@ from connectors.base.types import Resource
 from integrations.audit import audit
 from integrations.models import FieldMap, Integration, Operation, SyncDirection
 from integrations.services.logs import log_write
+from integrations.services.marks import mark_held
 from integrations.services.problems import InvalidSettings, Refused
 from integrations.services.status import integration_announce
 from reconcile.fieldmap import CompiledMap, FieldMapProblem, compile_field_map, link_to_dict, parse_field_map
@@ -84,7 +85,8 @@ def field_map_save(
 ) -> FieldMap:
     """Save a new version and make it the current one. Raises ``InvalidSettings`` or ``StaleFieldMap``.
 
-    ``based_on`` is the version that was edited (0: the defaults). Pairs take the new map up when they are next looked at.
+    ``based_on`` is the version that was edited (0: the defaults). Pairs take the new map up when they are next looked at;
+    those that waited for one are looked at now.
     """
     found = resource_or_problem(integration, resource)
     record_type = record_type or found.record_type
@@ -115,6 +117,7 @@ def field_map_save(
                 message=f"Field map of {resource} saved as version {version}.",
                 now=now,
             )
+            mark_held(integration=integration, resource=resource, reason="field map", now=now)
             integration_announce(integration, field_map=resource)
     except IntegrityError as error:  # two saved the same version at once
         current = rows.filter(is_current=True).first()

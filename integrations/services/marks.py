@@ -68,6 +68,14 @@ def mark_dirty(
     return marked
 
 
+def mark_held(*, integration: Integration, resource: str, reason: str, now: datetime | None = None) -> int:
+    """Have pairs looked at again that a map held back: fields without a counterpart, dead letters of the map."""
+    rows = Mapping.objects.filter(integration=integration, resource=resource)
+    waiting = rows.filter(~Q(held={}) | Q(is_dead=True, error_code="mapping"))
+    ids = list(waiting.values_list("id", flat=True))
+    return mark_dirty(mapping_ids=ids, reason=reason, now=now, lifts_holds=True) if ids else 0
+
+
 def drains_wake(integration_ids: Collection[UUID]) -> None:
     """Wake one worker per integration to work off its marks."""
     for integration_id in integration_ids:

@@ -15,6 +15,7 @@ from integrations.models import Integration, Operation, StatusMap
 from integrations.services.clients import client_for
 from integrations.services.fieldmaps import field_map_current, resource_or_problem
 from integrations.services.logs import log_write
+from integrations.services.marks import mark_held
 from integrations.services.problems import InvalidSettings
 from integrations.services.status import integration_announce
 from workspace.kinds import record_spec
@@ -139,6 +140,7 @@ def status_map_refresh(
             message=f"Statuses of {resource} refreshed from the external system.",
             now=now,
         )
+        mark_held(integration=integration, resource=resource, reason="status map", now=now)
         integration_announce(integration, status_map=resource)
     return list(StatusMap.objects.filter(integration=integration, resource=resource))
 
@@ -226,7 +228,8 @@ def status_map_save(
 ) -> list[StatusMap]:
     """Replace the table of one link. Raises ``InvalidSettings`` naming the row. Empty ``local_value``: held.
 
-    Where several external values share a stage, one must be the way back; a lone one becomes it by itself.
+    Where several external values share a stage, one must be the way back; a lone one becomes it by itself. Pairs that
+    waited for a counterpart are looked at again.
     """
     found = resource_or_problem(integration, resource)
     links = _status_links(integration, found)
@@ -260,6 +263,7 @@ def status_map_save(
             message=f"Status map of {resource} saved.",
             now=now,
         )
+        mark_held(integration=integration, resource=resource, reason="status map", now=now)
         integration_announce(integration, status_map=resource)
     return list(StatusMap.objects.filter(integration=integration, resource=resource, link_key=link_key))
 

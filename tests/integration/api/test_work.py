@@ -398,6 +398,48 @@ def test_statuses_are_refreshed_with_suggestions_and_keep_what_people_chose(
     assert client.post(f"{url}/refresh").json()["rows"] == client.get(url).json()["rows"]
 
 
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("status-maps", {"rows": [{"external_value": "closed/completed", "local_value": "done"}]}),
+        ("field-maps", {"links": LINKS}),
+    ],
+)
+def test_what_a_map_held_back_is_looked_at_again_when_the_map_is_saved(
+    alice: User,
+    as_user: AsUser,
+    integration: Integration,
+    mapping: Mapping,
+    address: str,
+    body: dict[str, Any],
+) -> None:
+    later = timezone.now() + timedelta(minutes=15)
+    Mapping.objects.update(
+        state=MappingState.HELD, held={"stage": {"reason": "unmapped"}}, next_attempt_at=later
+    )
+    content = {"integration": integration, "tenant": integration.tenant, "resource": "issue"}
+    quiet = Mapping.objects.create(**content, record_type="task", external_id="8", state=MappingState.SYNCED)
+    dead = Mapping.objects.create(
+        **content,
+        record_type="task",
+        external_id="9",
+        state=MappingState.ERROR,
+        is_dead=True,
+        error_code="mapping",
+    )
+    url = f"{V1}/integrations/{integration.id}/{address}/issue"
+    assert as_user(alice).put(url, body).status_code == 200
+    for row in (mapping, quiet, dead):
+        row.refresh_from_db()
+    assert [
+        (row.dirty_at is not None, row.next_attempt_at, row.is_dead) for row in (mapping, quiet, dead)
+    ] == [
+        (True, None, False),
+        (False, None, False),
+        (True, None, False),
+    ]
+
+
 def test_a_stage_with_several_statuses_needs_one_way_back(
     alice: User, as_user: AsUser, integration: Integration
 ) -> None:
