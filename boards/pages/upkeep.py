@@ -101,6 +101,7 @@ class ChecksPage(BoardBase):
 class SettingsPage(BoardBase):
     """The configuration as a form; what was typed survives a refusal."""
 
+    action = Action.EDIT_RECORDS  # the board's own right decides further
     template_name = "boards/settings.html"
 
     def get(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
@@ -158,10 +159,6 @@ class SettingsPage(BoardBase):
             "lane_fields": LANES[self.board.record_type], "names": names, "all_moves": config["transitions"] is None,
         }  # fmt: skip
         return self.render(context=context, status=status)
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        self.action = Action.EDIT_RECORDS  # the board's own right decides further
-        return super().dispatch(request, *args, **kwargs)
 
 
 def config_of(asked: QueryDict, record_type: str, old: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def load_query(tenant_id: Any, record_type: str, limit_by: str, lane_field: str,
         if limit_by == "count"
         else Coalesce(Cast(Sum(limit_by), number), Value(Decimal(0), number))
     )
-    return rows.annotate(_one=Value(1)).values("_one").annotate(load=total).values("load")
+    found: QuerySet[Any] = rows.annotate(_one=Value(1)).values("_one").annotate(load=total).values("load")
+    return found
 
 
 def as_decimal(value: Any) -> Decimal:

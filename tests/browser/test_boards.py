@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -14,6 +15,9 @@ from playwright.sync_api import Page, expect
 from boards.models import Board, Move
 from boards.services.checks import verify
 from boards.services.opening import board_open
+from integrations.models import Integration, JobKind
+from integrations.services.jobs import job_request
+from sync.services.jobs import job_run
 from tests.browser.conftest import PHONE, Visits, fits
 from tests.browser.house import House
 from workspace.models import OriginKind, Task
@@ -269,3 +273,43 @@ def test_a_phone_shows_one_column_and_a_press_drags(visit: Visits, house: House,
     dialog.get_by_role("button", name="Move").tap()
     expect(page.locator("ol[data-stage=backlog] .card__title")).to_have_text(["boat", "door"])
     assert re.search(r"/boards/[0-9a-f-]+$", page.url)
+
+
+def test_a_card_moved_here_moves_at_the_desk_and_the_other_way_round(visit: Visits, house: House) -> None:
+    integration = house.connect()
+    ticket = str(house.ticket("Printer on floor 2 jams")["id"])
+    page = visit("operator", BOARD)
+    start = house.there(ticket)["state_id"]
+    states = {
+        stage: house.there(str(house.ticket(title)["id"]))["state_id"]
+        for stage, title in samples(page).items()
+    }
+    expect(card(page, "Printer on floor 2 jams")).to_have_attribute("data-stage", "backlog")
+    card(page, "Printer on floor 2 jams").hover()
+    page.get_by_label("Move Printer on floor 2 jams to another place").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Column").select_option("in_progress")
+    dialog.get_by_role("button", name="Move").click()
+    expect_column_has(page, "in_progress", "Printer on floor 2 jams")
+    house.worker.wait_idle()
+    assert house.there(ticket)["state_id"] == states["in_progress"] != start
+    house.edit_there(ticket, state_id=start)
+    house.worker.do(pull, integration.pk, house.people["manager"].pk)
+    expect_column_has(page, "backlog", "Printer on floor 2 jams")
+    moves = house.worker.do(lambda: list(Move.objects.order_by("-seq").values_list("source", "to_stage")[:2]))
+    assert moves == [("sync", "backlog"), ("ui", "in_progress")]
+
+
+def samples(page: Page) -> dict[str, str]:
+    """A title per stage that has a card."""
+    return {stage: column(page, stage)[0] for stage in ("backlog", "in_progress") if column(page, stage)}
+
+
+def expect_column_has(page: Page, stage: str, title: str) -> None:
+    expect(page.locator(f"ol[data-stage={stage}] .card__title", has_text=title)).to_have_count(1)
+
+
+def pull(integration_id: Any, user_id: int) -> None:
+    integration = Integration.objects.get(pk=integration_id)
+    job = job_request(integration=integration, kind=JobKind.MANUAL, user=User.objects.get(pk=user_id))
+    job_run(job_id=job.id)
