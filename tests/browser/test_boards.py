@@ -55,6 +55,7 @@ def column(page: Page, stage: str) -> list[str]:
 
 def expect_column(page: Page, stage: str, *titles: str) -> None:
     expect(page.locator(f"ol[data-stage={stage}] .card__title")).to_have_text(list(titles))
+    expect(page.locator(".is-saving")).to_have_count(0)  # the server has answered
 
 
 def card(page: Page, title: str) -> Any:
@@ -307,6 +308,7 @@ def samples(page: Page) -> dict[str, str]:
 
 def expect_column_has(page: Page, stage: str, title: str) -> None:
     expect(page.locator(f"ol[data-stage={stage}] .card__title", has_text=title)).to_have_count(1)
+    expect(page.locator(".is-saving")).to_have_count(0)  # the server has answered
 
 
 def pull(integration_id: Any, user_id: int) -> None:
