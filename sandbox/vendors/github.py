@@ -38,9 +38,13 @@ class GitHub(GitHubState):
 
     # --- manners ---------------------------------------------------------------------------------------------------
 
+    def __init__(self, *args: Any) -> None:
+        self._used: dict[str, int] = {}
+        super().__init__(*args)
+
     def seed(self) -> None:
         github_seed.plant(self.world)
-        self._used: dict[str, int] = {}
+        self._used = {}
 
     def serve(self, request: Request, path: str) -> Response:
         self.root = request.host_url.rstrip("/") + f"/{self.slug}"

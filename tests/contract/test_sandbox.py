@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from connectors import registry
+from connectors.base.connector import Environment
 from sandbox.testing import RunningSandbox, running_sandbox
+from tests.sandbox_fixtures import filled
 
 AUTH = {"Authorization": "Bearer desk-demo-token"}
 
@@ -186,3 +189,28 @@ def test_a_webhook_that_fails_is_sent_again(
 def test_an_unknown_stand_in_is_not_there(box: RunningSandbox) -> None:
     assert requests.get(box.root + "/nobody/x", timeout=5).status_code == 404
     assert requests.get(box.root + "/_control/nobody", timeout=5).status_code == 404
+
+
+def test_every_stand_in_answers_as_before_after_a_second_start_on_the_same_folder(tmp_path: Path) -> None:
+    """``bin/up`` keeps what the stand-ins hold; what only ``seed`` prepares would be missing then."""
+    statuses = []
+    for _ in range(2):
+        with running_sandbox(tmp_path) as box:
+            answers = {}
+            for slug, vendor in box.sandbox.vendors.items():
+                fixture = vendor.contract_fixture()
+                if fixture is None:
+                    continue
+                connector = registry.get(fixture.slug or slug)
+                environment = Environment(allow_private_network=True, allow_http=True, timeout_seconds=5.0)
+                client = connector.open(
+                    fixture.base_url.replace("{root}", box.url(slug)),
+                    filled(fixture.settings, box.url(slug)),
+                    fixture.secrets,
+                    environment,
+                )
+                answers[slug] = client.check().ok
+                client.close()
+            statuses.append(answers)
+    assert statuses[0] == statuses[1]
+    assert all(statuses[1].values())
