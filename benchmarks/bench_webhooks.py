@@ -93,7 +93,9 @@ def web(application: str, database: str) -> Iterator[str]:
         "--bind", f"127.0.0.1:{port}", "--timeout", "60", "--access-logfile", os.devnull, "--log-level", "error",
     ]  # fmt: skip
     with running(command, database):
-        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), seconds=60, what="the web server's start")
+        wait_until(
+            lambda: _answers(f"http://127.0.0.1:{port}/healthz"), seconds=60, what="the web server's start"
+        )
         yield f"http://127.0.0.1:{port}"
 
 

@@ -105,7 +105,7 @@ def markdown_to_html(text: str) -> str:
 
 
 class _Converter(MarkdownConverter):
-    class Options(MarkdownConverter.DefaultOptions):  # type: ignore[name-defined,misc]
+    class Options(MarkdownConverter.DefaultOptions):  # type: ignore[name-defined]
         heading_style = "ATX"
         bullets = "-"
         newline_style = "BACKSLASH"

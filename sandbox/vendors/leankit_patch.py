@@ -68,9 +68,10 @@ def _apply(state: LeanKitState, after: dict[str, Any], name: str, rest: str, op:
         raise invalid(f"unknown path /{name}/{rest}", name)
     match name:
         case "title":
-            if is_remove or not _text(value, name).strip():
+            title = "" if is_remove else _text(value, name)
+            if not title.strip():
                 raise invalid("title is required", name)
-            after[name] = value.strip() if state.trouble.knobs.is_normalising else value
+            after[name] = title.strip() if state.trouble.knobs.is_normalising else title
         case "description":
             after[name] = None if is_remove else state.rich(_text(value, name))
         case "priority":

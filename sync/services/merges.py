@@ -181,9 +181,8 @@ def _ours(pair: Pair, plan: Plan, stored: Snapshot, refs: References) -> dict[st
     """
     bases = dict(stored)
     for key, sent in plan.to_external.items():
-        if key not in stored:
-            bases[key] = sent
-        elif stored[key] != sent and not _is_ours(pair, key, sent, stored[key], refs):
+        is_missing = key not in stored
+        if is_missing or (stored[key] != sent and not _is_ours(pair, key, sent, stored[key], refs)):
             bases[key] = sent
     return bases
 
