@@ -13,12 +13,13 @@ from conflicts.models import OPEN_STATUSES, ConflictKind, ConflictResolution, Co
 from conflicts.services import MATCH_GROUP, conflict_open
 from integrations.models import IntentState, Mapping, MappingState
 from reconcile.model import ConflictGroup, FieldConflict
-from sync import leases
+from sync import leases, scopes
 from sync.context import ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.work import NotYet, Outcome, Work
 from workspace.models import RECORD_TYPES
+from workspace.services import records_read
 
 UNSETTLED = [IntentState.OPEN, IntentState.IN_DOUBT]
 
@@ -34,7 +35,7 @@ def find(rc: ResourceContext, tenant_id: UUID, values: dict[str, Any]) -> list[U
 def find_many(
     rc: ResourceContext, tenant_id: UUID, candidates: dict[str, dict[str, Any]]
 ) -> dict[str, list[UUID]]:
-    """As ``find`` for a page: ``{external id: [local ids]}``, in one query."""
+    """As ``find`` for a page: ``{external id: [local ids]}``, in two queries."""
     fields = rc.match_on
     if not fields:
         return {}
@@ -62,9 +63,19 @@ def find_many(
     found: dict[str, list[UUID]] = {}
     for record_id, *local in rows:
         for name in wanted.get(tuple(str(v or "").strip().casefold() for v in local), []):
-            if len(found.setdefault(name, [])) < 3:
-                found[name].append(record_id)
-    return found
+            found.setdefault(name, []).append(record_id)
+    return _taking_part(rc, tenant_id, found)
+
+
+def _taking_part(rc: ResourceContext, tenant_id: UUID, found: dict[str, list[UUID]]) -> dict[str, list[UUID]]:
+    """Only records in this integration's scope are candidates, and three are enough to ask about."""
+    ids = {record_id for each in found.values() for record_id in each}
+    if not ids:
+        return {}
+    states = records_read(tenant_id=tenant_id, record_type=rc.record_type, ids=ids)
+    here = {i for i, state in states.items() if scopes.local_in_scope(rc.integration, rc.name, state)}
+    kept = {name: [i for i in each if i in here][:3] for name, each in found.items()}
+    return {name: each for name, each in kept.items() if each}
 
 
 def decided(mapping: Mapping) -> ConflictResolution | None:

@@ -373,3 +373,15 @@ def test_a_person_run_makes_there_what_is_only_here_and_a_scheduled_one_does_not
     hub.push()
     assert hub.row(task).data["name"] == "From before"
     assert job.result["outcomes"] == {"to_create_there": 1}
+
+
+def test_a_record_outside_the_filter_is_no_match(hub: Hub) -> None:
+    hub.configure(
+        create_missing_externally=False,
+        record_filter={"local": [{"field": "role", "op": "equals", "value": "crew", "resource": "member"}]},
+    )
+    hub.create("member", name="Ann of another crew", email="ann@x.example", role="guest")
+    ours = hub.create("member", name="Ann", email="ann@x.example", role="crew")
+    row = hub.vendor.add("member", name="Ann", email="ann@x.example")
+    hub.sync()
+    assert hub.pair(row).record_id == ours.pk and hub.counts()["conflicts"] == 0
