@@ -14,8 +14,7 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 from django.utils import timezone
 
 from .models import LiveEvent, LiveRoom
@@ -46,10 +45,7 @@ def publish(room: str, type: str, payload: dict[str, Any], *, tenant_id: UUID | 
 
 def _publish_now(room: str, type: str, payload: dict[str, Any], tenant_id: UUID | str | None) -> None:
     with transaction.atomic():
-        if not LiveRoom.objects.filter(name=room).update(last_seq=F("last_seq") + 1):
-            LiveRoom.objects.bulk_create([LiveRoom(name=room, last_seq=0)], ignore_conflicts=True)
-            LiveRoom.objects.filter(name=room).update(last_seq=F("last_seq") + 1)
-        seq = LiveRoom.objects.values_list("last_seq", flat=True).get(name=room)
+        seq = _next_seq(room)
         event = LiveEvent.objects.create(
             room=room,
             seq=seq,
@@ -65,6 +61,18 @@ def _publish_now(room: str, type: str, payload: dict[str, Any], tenant_id: UUID 
         async_to_sync(layer.group_send)(group_name(room), {"type": "live.event", "event": as_message(event)})
     except Exception:  # the socket is a convenience: the feed in the database is the truth
         logger.warning("live.send.failed", extra={"room": room}, exc_info=True)
+
+
+def _next_seq(room: str) -> int:
+    """The room's next number, in one statement on either database; its row lock makes commit order the order."""
+    table = connection.ops.quote_name(LiveRoom._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (name, last_seq) VALUES (%s, 1) "  # noqa: S608  our own table's name
+            f"ON CONFLICT (name) DO UPDATE SET last_seq = {table}.last_seq + 1 RETURNING last_seq",
+            [room],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def as_message(event: LiveEvent) -> dict[str, Any]:

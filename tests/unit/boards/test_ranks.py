@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -62,16 +63,20 @@ def test_what_is_no_gap_is_refused(low: str | None, high: str | None) -> None:
         between(low, high, random.Random(1))
 
 
+def _always_into_the_smaller_half() -> Iterator[int]:
+    """Steps taken so far, while there is room."""
+    rng, low, high = random.Random(1), "a", "b"
+    for step in range(2000):
+        middle = between(low, high, rng)
+        assert len(middle) <= MAX_LENGTH
+        lower = int(middle.ljust(300, "0"), 36) - int(low.ljust(300, "0"), 36)
+        upper = int(high.ljust(300, "0"), 36) - int(middle.ljust(300, "0"), 36)
+        low, high = (low, middle) if lower < upper else (middle, high)
+        yield step
+
+
 def test_a_gap_can_be_used_up_by_somebody_who_tries() -> None:
-    rng, low, high, steps = random.Random(1), "a", "b", 0
-    try:
-        while steps < 2000:  # always into the smaller half
-            middle = between(low, high, rng)
-            assert len(middle) <= MAX_LENGTH
-            lower = int(middle.ljust(300, "0"), 36) - int(low.ljust(300, "0"), 36)
-            upper = int(high.ljust(300, "0"), 36) - int(middle.ljust(300, "0"), 36)
-            low, high = (low, middle) if lower < upper else (middle, high)
-            steps += 1
-    except NoRoom as refusal:
-        assert "used up" in str(refusal)
-    assert 250 < steps < 2000
+    steps: list[int] = []
+    with pytest.raises(NoRoom, match="used up"):
+        steps.extend(_always_into_the_smaller_half())
+    assert len(steps) > 250
