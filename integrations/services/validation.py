@@ -289,6 +289,17 @@ def _connector_problems(connector: Connector, tenant: Tenant, values: Mapping[st
     return errors
 
 
+_MATCH_SHAPE = 'Name the fields by kind of record, for example {"card": ["title"]}.'
+
+
+def _is_match(match: Any) -> bool:
+    """By which fields records that are on both sides already are recognised, per resource."""
+    return isinstance(match, Mapping) and all(
+        isinstance(fields, list) and all(isinstance(name, str) and name for name in fields)
+        for fields in match.values()
+    )
+
+
 def _option_problems(connector: Connector, options: Mapping[str, Any]) -> Errors:
     errors: Errors = {}
     for field in connector.settings:
@@ -298,6 +309,8 @@ def _option_problems(connector: Connector, options: Mapping[str, Any]) -> Errors
         (name for name in options if name in {field.name for field in connector.secrets if field.secret}), ""
     ):
         errors[f"options.{secret}"] = ["This is a secret: give it under credentials, where it is encrypted."]
+    if not _is_match(options.get("match", {})):
+        errors["options.match"] = [_MATCH_SHAPE]
     if errors or connector.validate is None:
         return errors
     try:
