@@ -9,11 +9,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from connectors import registry
 from connectors.base.types import BadPayload, ChangeHint, UnknownEvent, WebhookRequest
 from integrations.models import (
     DeliveryStatus,
@@ -31,6 +29,7 @@ from integrations.services.credentials import webhook_url
 from integrations.services.deliveries import drainer_started
 from integrations.services.marks import mark_dirty
 from integrations.webhooks import webhooks_for
+from sync.context import IntegrationContext
 from sync.runtime import runtime
 from workspace.ids import new_id
 from workspace.wakeups import wake
@@ -48,6 +47,9 @@ def deliveries_drain() -> int:
     now = runtime().now()
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     waiting = WebhookDelivery.objects.filter(free, status=DeliveryStatus.RECEIVED)
+    waiting.filter(attempts__gte=MAX_ATTEMPTS).update(
+        status=DeliveryStatus.FAILED, outcome=f"Gave up after {MAX_ATTEMPTS} tries.", lease_until=None
+    )
     ids = list(waiting.order_by("id").values_list("id", flat=True)[:BATCH])
     if not ids:
         return 0
@@ -111,10 +113,16 @@ def _hints(integration: Integration, delivery: WebhookDelivery) -> list[ChangeHi
     except BadPayload as bad:
         delivery.status, delivery.outcome = DeliveryStatus.FAILED, str(bad)[:500]
         return []
-    delivery.hints = len(hints)
-    delivery.status = DeliveryStatus.PROCESSED if hints else DeliveryStatus.IGNORED
-    delivery.outcome = _sentence(hints)
-    return hints
+    except Exception as fault:  # one payload nobody thought of must not hold up the others
+        logger.exception("webhook.failed", extra={"integration": str(integration.id)})
+        delivery.status = DeliveryStatus.FAILED
+        delivery.outcome = f"The payload couldn't be read ({type(fault).__name__})."
+        return []
+    wanted = [hint for hint in hints if hint.resource in integration.resource_types]
+    delivery.hints = len(wanted)
+    delivery.status = DeliveryStatus.PROCESSED if wanted else DeliveryStatus.IGNORED
+    delivery.outcome = _sentence(hints, wanted)
+    return wanted
 
 
 def _payload(body: bytes) -> Any:
@@ -125,21 +133,22 @@ def _payload(body: bytes) -> Any:
         raise BadPayload("The body is no JSON.") from error
 
 
-def _sentence(hints: list[ChangeHint]) -> str:
+def _sentence(hints: list[ChangeHint], wanted: list[ChangeHint]) -> str:
     if not hints:
         return "Ignored on purpose: nothing that is synced."
-    return ", ".join(f"{h.resource} {h.external_id or '(any)'}" for h in hints[:10])[:500]
+    if not wanted:
+        return f"Not synced by this integration: {', '.join(sorted({hint.resource for hint in hints}))}."[
+            :500
+        ]
+    return ", ".join(f"{h.resource} {h.external_id or '(any)'}" for h in wanted[:10])[:500]
 
 
 def _mark(integration: Integration, hints: list[ChangeHint]) -> None:
     """Mark known pairs, leave placeholders for unknown records, poll where no record is named."""
     now = runtime().now()
-    enabled = set(integration.resource_types)
     wanted: dict[tuple[str, str], ChangeHint] = {}
     polls: set[tuple[str, str]] = set()
     for hint in hints:
-        if hint.resource not in enabled:
-            continue
         if hint.external_id:
             wanted[(hint.resource, hint.external_id)] = hint
         else:
@@ -170,14 +179,14 @@ def _placeholders(integration: Integration, hints: list[ChangeHint]) -> None:
     if not hints or not integration.create_missing_locally or integration.sync_direction == "out":
         return
     now = runtime().now()
-    connector = registry.get(integration.connector)
+    context = IntegrationContext(integration)
     rows: list[Any] = [
         Mapping(
             id=new_id(),
             tenant_id=integration.tenant_id,
             integration=integration,
             resource=hint.resource,
-            record_type=connector.resource(hint.resource, integration.options).record_type,
+            record_type=context.resource(hint.resource).record_type,
             external_id=hint.external_id,
             external_parent_id=hint.parent_id,
             state=MappingState.PENDING,
@@ -211,16 +220,3 @@ def poll_request(integration: Integration, resource: str, parent_id: str = "") -
         created_at=now,
     )
     wake("sync.run_job", job_id=str(job.id))
-
-
-def deliveries_release(integration: Integration) -> int:
-    """Deliveries that were held while the integration wasn't running go to work. How many."""
-    return WebhookDelivery.objects.filter(integration=integration, status=DeliveryStatus.HELD).update(
-        status=DeliveryStatus.RECEIVED, lease_until=None
-    )
-
-
-def retention_days() -> int:
-    """How long deliveries are kept."""
-    days: int = settings.LOCKSTEP_DELIVERY_RETENTION_DAYS
-    return days

@@ -189,6 +189,7 @@ def _pull(job: SyncJob) -> JobStatus:
                 full=bool(job.options.get("full")),
                 checkpoint=lambda report, name: _checkpoint(job, total, report, name),
                 method=METHODS.get(JobKind(job.kind), SyncMethod.POLL),
+                is_aside=job.kind == JobKind.WEBHOOK,
                 parent_id=str(job.options.get("parent", "")),
             )
             report = pull.run()

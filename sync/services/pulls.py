@@ -61,12 +61,15 @@ class Pull:
     checkpoint: Callable[[PullReport, str], None]
     method: SyncMethod = SyncMethod.POLL
     parent_id: str = ""  # only the children of this one, where they are listed per parent
+    is_aside: bool = False  # asked for by a webhook, perhaps beside a run: it leaves that run's place alone
     report: PullReport = field(default_factory=PullReport)
 
     def run(self) -> PullReport:
         """Raises ``SyncError``; what was taken in until then stays, and the next run resumes."""
         cursor, _ = Cursor.objects.get_or_create(integration=self.rc.integration, resource=self.rc.name)
         is_full = self.full or cursor.since is None
+        if self.is_aside and cursor.since is None and cursor.sweep:
+            return self.report  # the import under way reads it all
         if self.rc.resource.parent and not self.rc.resource.lists_across_parents:
             self._walk_parents(cursor, is_full)
         else:
@@ -99,11 +102,14 @@ class Pull:
 
     def _sweep(self, cursor: Cursor, is_full: bool) -> dict[str, Any]:
         """The walk under way, or a new one. A changed kind of walk starts over."""
+        fresh = {"full": is_full, "token": None, "started_at": runtime().now().isoformat()}
+        if self.is_aside:
+            return fresh
         sweep = cursor.sweep
         if sweep and sweep.get("full") == is_full and sweep.get("token") is not None:
             return dict(sweep)
         SweepSeen.objects.filter(cursor=cursor).delete()
-        return {"full": is_full, "token": None, "started_at": runtime().now().isoformat()}
+        return fresh
 
     def _take(
         self,
@@ -119,19 +125,7 @@ class Pull:
             try:
                 with transaction.atomic():
                     counts = page_take(run, page)
-                    if is_full and counts.seen:
-                        upsert_rows(
-                            SweepSeen,
-                            ["cursor_id", "mapping_id"],
-                            [(cursor.id, mapping_id) for mapping_id in dict.fromkeys(counts.seen)],
-                            unique="sweep_seen_once",
-                            update=[],
-                        )
-                    cursor.sweep = None if is_last else sweep
-                    if is_last:
-                        self._finish(cursor, sweep, is_full)
-                    runtime().point("before_cursor")
-                    cursor.save(update_fields=["since", "sweep", "generation", "updated_at"])
+                    self._advance(cursor, counts, sweep, is_full, is_last)
                     self.report.add(counts)
                     self.checkpoint(self.report, self.rc.name)
                 break
@@ -139,6 +133,31 @@ class Pull:
                 if attempt == 2:
                     raise
         runtime().point("after_page")
+
+    def _advance(
+        self, cursor: Cursor, counts: PageCounts, sweep: dict[str, Any], is_full: bool, is_last: bool
+    ) -> None:
+        if self.is_aside:
+            if is_last:
+                self._save_since(cursor, datetime.fromisoformat(sweep["server_started_at"]))
+            return
+        if is_full and counts.seen:
+            upsert_rows(
+                SweepSeen,
+                ["cursor_id", "mapping_id"],
+                [(cursor.id, mapping_id) for mapping_id in dict.fromkeys(counts.seen)],
+                unique="sweep_seen_once",
+                update=[],
+            )
+        cursor.sweep = None if is_last else sweep
+        if is_last:
+            self._finish(cursor, sweep, is_full)
+        runtime().point("before_cursor")
+        cursor.save(update_fields=["since", "sweep", "generation", "updated_at"])
+
+    def _save_since(self, cursor: Cursor, since: datetime) -> None:
+        """All changes until then were read; nothing else of the row is ours."""
+        Cursor.objects.filter(id=cursor.id).update(since=since, updated_at=runtime().now())
 
     def _finish(self, cursor: Cursor, sweep: dict[str, Any], is_full: bool) -> None:
         cursor.since = datetime.fromisoformat(sweep["server_started_at"])
@@ -175,7 +194,13 @@ class Pull:
         Resumes after the last parent that was finished; ``since`` is the vendor's time when the walk began.
         """
         sweep = cursor.sweep
-        if self.parent_id or not sweep or sweep.get("full") != is_full or "after" not in sweep:
+        if (
+            self.parent_id
+            or self.is_aside
+            or not sweep
+            or sweep.get("full") != is_full
+            or "after" not in sweep
+        ):
             offset = timedelta(seconds=self.rc.integration.clock_offset_seconds)
             sweep = {
                 "full": is_full,
@@ -192,12 +217,16 @@ class Pull:
                 self._walk_parent(str(parent_id), since, datetime.fromisoformat(sweep["started_at"]))
             except RecordGone:  # it went away since we saw it: its own story, not the end of this walk
                 self._nominate([mapping_id], "gone")
-            if not self.parent_id:
+            if not self.parent_id and not self.is_aside:
                 cursor.sweep = {**sweep, "after": str(mapping_id)}
                 cursor.save(update_fields=["sweep", "updated_at"])
         if self.parent_id:
             return  # the others were not looked at
-        cursor.since, cursor.sweep = datetime.fromisoformat(sweep["server_started_at"]), None
+        since = datetime.fromisoformat(sweep["server_started_at"])
+        if self.is_aside:
+            self._save_since(cursor, since)
+            return
+        cursor.since, cursor.sweep = since, None
         cursor.save(update_fields=["since", "sweep", "updated_at"])
 
     def _parents(self, since: datetime | None) -> QuerySet[Mapping]:
