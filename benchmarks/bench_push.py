@@ -56,7 +56,8 @@ def one_round(integration: Any, server: Vendor, options: argparse.Namespace, num
     from sync.services import drains, outbox
 
     def drain(_: int) -> None:
-        drains.integration_drain(integration_id=integration.id)
+        while drains.integration_drain(integration_id=integration.id)["more"]:
+            pass  # a drain ends after a minute and is woken again
 
     server.control("latency", ms=options.latency_ms)
     server.control("forget")
