@@ -18,9 +18,10 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django.plugin import DjangoDbBlocker
 
 from sandbox.testing import RunningSandbox
 from tests.browser.house import House, Worker
@@ -75,7 +76,7 @@ def wakeups(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def address() -> Iterator[str]:
+def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """Where the product's own ASGI application answers, sockets included."""
     from config.asgi import application
     from config.celery import app
@@ -95,6 +96,13 @@ def address() -> Iterator[str]:
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
+    if connection.vendor == "postgresql":
+        # Threads that served a page keep their connection, and with one open the database is not dropped.
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture
