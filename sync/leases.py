@@ -11,9 +11,14 @@ from django.conf import settings
 from django.db.models import Case, F, Q, Value, When
 
 from integrations.models import Mapping
+from live.feed import publish, sync_room
 from workspace.ids import new_id
 
 LEASE = timedelta(seconds=settings.LOCKSTEP_LEASE_SECONDS)
+
+
+#: what a page shows of a pair
+VISIBLE = {"state", "state_reason", "last_synced_at", "last_error", "external_url"}
 
 
 class LeaseLost(Exception):
@@ -48,12 +53,25 @@ def save(mapping: Mapping, **changes: Any) -> None:
 def release(mapping: Mapping, *, clean: bool, **changes: Any) -> bool:
     """Give the lease back; with ``clean`` the dirty mark goes too, unless a newer one came meanwhile.
 
-    True if a newer mark is waiting. Losing the lease here is harmless: its new owner goes on.
+    True if a newer mark is waiting. Losing the lease here is harmless: its new owner goes on. Pages that show the
+    pair hear of what they can see.
     """
     if clean:
         unchanged = When(dirty_seq=mapping.dirty_seq, then=Value(None))
         changes["dirty_at"] = Case(unchanged, default=F("dirty_at"))
-    Mapping.objects.filter(id=mapping.id, lease_token=mapping.lease_token).update(
+    released = Mapping.objects.filter(id=mapping.id, lease_token=mapping.lease_token).update(
         lease_until=None, lease_token="", **changes
     )
+    if released and VISIBLE & changes.keys():
+        _announce(mapping, str(changes.get("state", mapping.state)))
     return Mapping.objects.filter(id=mapping.id, dirty_seq__gt=mapping.dirty_seq).exists()
+
+
+def _announce(mapping: Mapping, state: str) -> None:
+    payload = {
+        "id": str(mapping.id),
+        "record_id": str(mapping.record_id or ""),
+        "integration": str(mapping.integration_id),
+        "state": state,
+    }
+    publish(sync_room(mapping.tenant_id), "mapping.changed", payload, tenant_id=mapping.tenant_id)

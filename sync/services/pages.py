@@ -21,6 +21,7 @@ from conflicts.services import conflict_open, conflicts_journal, journal_row, op
 from connectors.base.types import ExternalRecord, Page
 from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
+from live.feed import publish, sync_room
 from reconcile.model import HeldReason, Plan
 from reconcile.planner import plan_local_create
 from sync import scopes
@@ -34,6 +35,8 @@ from workspace.ids import new_id
 from workspace.models import OriginKind
 from workspace.services import Origin, RecordState, RecordWrite, WriteResult, records_read, records_write
 
+#: pairs named in one live event
+LIVE_IDS = 100
 KNOWN = (
     "id", "external_id", "fingerprint", "state", "record_id", "field_map_version", "last_synced_at", "lease_until",
     "external_updated_at", "is_dead",
@@ -316,9 +319,24 @@ def _apply(run: PageRun, plans: Planned, counts: PageCounts) -> None:
         counts.outcomes["applied" if plan.to_local else "conflict" if plan.conflicts else "noop"] += 1
     _write_bases(run, done, written, now)
     _write_conflicts(run, done, now)
+    _announce(run, [(mapping.id, mapping.record_id) for mapping, _, _ in done])
     out = [mapping.id for mapping, _, plan in done if plan.to_external]
     if out:
         mark_dirty(mapping_ids=out, reason="to be sent", priority=5, method=run.method, now=now)
+
+
+def _announce(run: PageRun, pairs: Sequence[tuple[UUID, UUID | None]]) -> None:
+    """One live event per page, naming the first of its pairs; a page that shows more reloads."""
+    if not pairs:
+        return
+    tenant_id = run.rc.integration.tenant_id
+    payload = {
+        "integration": str(run.rc.integration.id),
+        "count": len(pairs),
+        "ids": [str(mapping_id) for mapping_id, _ in pairs[:LIVE_IDS]],
+        "record_ids": [str(record_id) for _, record_id in pairs[:LIVE_IDS] if record_id],
+    }
+    publish(sync_room(tenant_id), "mappings.changed", payload, tenant_id=tenant_id)
 
 
 def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], now: datetime) -> None:
@@ -399,6 +417,8 @@ CREATED = (
     "attempts", "error_code", "last_error", "is_dead", "closed_at", "last_synced_at", "last_in_at", "last_out_at",
     "created_at",
 )  # fmt: skip
+
+_ID, _RECORD_ID = CREATED.index("id"), CREATED.index("record_id")
 
 
 def sort_new(run: PageRun, records: list[ExternalRecord], counts: PageCounts) -> list[ExternalRecord]:
@@ -508,6 +528,7 @@ def _create_all(run: PageRun, fresh: Fresh, counts: PageCounts) -> None:
     insert_rows(
         Mapping, CREATED, rows
     )  # younger than the sweep, so it cannot miss them: no need to be in ``seen``
+    _announce(run, [(row[_ID], row[_RECORD_ID]) for row in rows])
 
 
 def _place(home: tuple[str, UUID] | None) -> dict[str, str]:

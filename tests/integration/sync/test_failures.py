@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conflicts.models import ConflictResolution
 from connectors.base.errors import (
     ConfigurationProblem,
     ContractBroken,
@@ -81,10 +82,10 @@ def test_a_failing_push_is_tried_again_after_1_2_4_8_16_seconds_and_then_given_u
 
 def test_a_dead_letter_is_requeued_with_its_tries_kept(hub: Hub, linked: Linked) -> None:
     task, card = linked()
-    hub.vendor.fail("update", RecordProblem("Too long.", status=422, field="name"))
+    hub.vendor.fail("update", RecordProblem("Too long.", status=422))
     _edit(hub, task)
     pair = hub.pair(card)
-    assert (pair.state, pair.is_dead, pair.state_reason) == ("error", True, "name: Too long.")
+    assert (pair.state, pair.is_dead, pair.state_reason) == ("error", True, "Too long.")
     assert dead_letters_requeue(
         tenant=hub.tenant, user=hub.person, mapping_ids=[pair.id], now=hub.clock.at
     ) == {"mappings": 1, "jobs": 0, "skipped": 0}  # fmt: skip
@@ -147,6 +148,30 @@ def test_a_dead_letter_that_is_refused_again_after_news_comes_to_rest(hub: Hub, 
         hub.clock.wait(minutes=10)
     assert hub.vendor.count("update") == 2 and hub.fresh(task).description == "Reviewed"
     assert hub.pair(card).is_dead
+
+
+def test_a_value_the_vendor_refuses_by_name_goes_to_a_reviewer_and_the_rest_is_sent(
+    hub: Hub, linked: Linked
+) -> None:
+    task, card = linked()
+    before = card.data["name"]
+    hub.vendor.fail("update", RecordProblem("Too long.", status=422, field="name"))
+    hub.edit(task, title="Ours", priority="high")
+    hub.push()
+    conflict = ConflictResolution.objects.get()
+    assert (conflict.kind, conflict.group, conflict.status) == ("refused", "title", "pending")
+    assert (conflict.fields[0]["local"], conflict.fields[0]["external"]) == ("Ours", before)
+    assert (card.data["name"], card.data["prio"]) == (before, "H")
+    assert hub.pair(card).state == "conflict"
+    writes = hub.vendor.count("update")
+    for _ in range(3):
+        hub.clock.wait(minutes=20)
+        hub.sync(full=True)
+    assert hub.vendor.count("update") == writes and ConflictResolution.objects.count() == 1
+    hub.edit(task, title="Shorter")
+    hub.push()
+    conflict.refresh_from_db()
+    assert (card.data["name"], hub.pair(card).state, conflict.status) == ("Shorter", "synced", "withdrawn")
 
 
 def test_a_value_the_vendor_takes_and_ignores_is_held_and_not_sent_again(hub: Hub, linked: Linked) -> None:

@@ -9,7 +9,7 @@
   const PENDING_MS = 3000; // a sync that found nothing to do tells nobody
 
   function concerns(payload, id) {
-    const ids = payload.ids || payload.record_ids || [];
+    const ids = [...(payload.ids || []), ...(payload.record_ids || [])];
     return [payload.id, payload.record, payload.record_id].includes(id) || ids.includes(id);
   }
 
