@@ -82,6 +82,13 @@ class Pair:
     def fingerprint(self) -> str:
         return self.seen.fingerprint if self.seen is not None else digest(self.external_snapshot)
 
+    @property
+    def title(self) -> str:
+        """What a person calls the record."""
+        values = self.local.values if self.local else {}
+        found = next((values[n] for n in ("title", "name", "customer_name", "body") if values.get(n)), "")
+        return str(found)[:300]
+
     def local_changed(self) -> bool:
         return any(self.local_snapshot.get(k) != v for k, v in (self.base_local or {}).items())
 

@@ -18,7 +18,6 @@ from sync import leases
 from sync.journal import log_pair
 from sync.pairs import Pair
 from sync.runtime import runtime
-from sync.services.merges import title_of
 from sync.services.withdrawals import withdraw_all
 from sync.work import Again, Outcome, Work
 from workspace.services import record_delete, record_restore
@@ -211,7 +210,7 @@ def ask(work: Work, pair: Pair, *, deleted_here: bool) -> Outcome:
             mapping=work.mapping,
             group=ConflictGroup(RECORD_GROUP, (field,), reason),
             kind=kind,
-            record_title=title_of(pair),
+            record_title=pair.title,
             local_changed_at=pair.local.updated_at if pair.local else None,
             external_changed_at=pair.external.updated_at if pair.external else None,
             local_revision=pair.local.revision if pair.local else 0,

@@ -15,6 +15,7 @@ from conflicts.services import (
     conflict_withdraw,
     decided_for,
 )
+from connectors.base.errors import RecordProblem
 from connectors.base.types import ExternalRecord
 from integrations.models import MappingState, Operation
 from integrations.services.marks import mark_dirty
@@ -26,6 +27,7 @@ from sync.journal import log_pair
 from sync.pairs import Pair, state_after, without
 from sync.readback import is_explained
 from sync.runtime import runtime
+from sync.services import refusals
 from sync.services.deferrals import deferred
 from sync.work import Outcome, Work
 from workspace.services import record_update, record_values
@@ -82,7 +84,7 @@ def _record_conflicts(work: Work, pair: Pair, plan: Plan, kind: ConflictKind) ->
             mapping=work.mapping,
             group=group,
             kind=kind,
-            record_title=title_of(pair),
+            record_title=pair.title,
             local_changed_at=pair.local.updated_at if pair.local else None,
             external_changed_at=pair.external.updated_at if pair.external else None,
             local_revision=pair.local.revision if pair.local else 0,
@@ -91,10 +93,10 @@ def _record_conflicts(work: Work, pair: Pair, plan: Plan, kind: ConflictKind) ->
         )
     if plan.decisions:
         conflict_auto_resolve(
-            mapping=work.mapping, decisions=plan.decisions, record_title=title_of(pair), now=now
+            mapping=work.mapping, decisions=plan.decisions, record_title=pair.title, now=now
         )
     waiting = {key for group in plan.conflicts for key in (f.key for f in group.fields)}
-    waiting |= {key for key, held in plan.held.items() if held.reason is HeldReason.OPEN_CONFLICT}
+    waiting |= {key for key, held in plan.held.items() if held.reason in refusals.WAITING}
     waiting |= set(plan.settled)
     gone = [key for key in pair.open_conflicts if key not in waiting]
     if gone:
@@ -120,9 +122,13 @@ def send_out(work: Work, pair: Pair, plan: Plan, refs: References) -> Plan:
     assert pair.external is not None and work.mapping.external_id is not None
     fields = pair.rc.field_map.external_writes(plan.to_external)
     runtime().point("before_call")
-    answer = work.client.update(
-        work.rc.name, work.mapping.external_id, fields, current=pair.external, parent_id=work.parent_id
-    )
+    try:
+        answer = work.client.update(
+            work.rc.name, work.mapping.external_id, fields, current=pair.external, parent_id=work.parent_id
+        )
+    except RecordProblem as refusal:
+        refusals.review(work, pair, plan, refusal, refs)
+        raise
     runtime().point("after_call")
     if not answer.complete:
         answer = work.client.get(work.rc.name, work.mapping.external_id, parent_id=work.parent_id)
@@ -204,7 +210,8 @@ def _finish(work: Work, pair: Pair, plan: Plan, refs: References) -> Outcome:
     mapping, now = work.mapping, runtime().now()
     held = pair.held_as_json(plan)
     has_conflict = bool(plan.conflicts) or any(
-        h.reason is HeldReason.OPEN_CONFLICT for h in plan.held.values()
+        h.reason is HeldReason.OPEN_CONFLICT or (h.reason is HeldReason.REFUSED and k in pair.open_conflicts)
+        for k, h in plan.held.items()
     )
     state, reason = state_after(held, open_conflict=has_conflict, waits=False)
     changes: dict[str, Any] = {}
@@ -231,15 +238,6 @@ def _finish(work: Work, pair: Pair, plan: Plan, refs: References) -> Outcome:
     if state is MappingState.HELD:
         return Outcome.HELD
     return Outcome.APPLIED if did_write else Outcome.NOOP
-
-
-def title_of(pair: Pair) -> str:
-    """What a person calls the record."""
-    values = pair.local.values if pair.local else {}
-    for name in ("title", "name", "customer_name", "body"):
-        if values.get(name):
-            return str(values[name])[:300]
-    return ""
 
 
 def _from_to(before: Snapshot, after: Snapshot) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from sync import scopes
 from sync.context import References, ResourceContext
 from sync.pairs import Pair, Seen, state_after
 from sync.runtime import runtime
-from sync.services import creates, matching, merges
+from sync.services import creates, matching
 from sync.services.deferrals import deferred
 from workspace.bulk import find_rows, insert_rows, update_rows, upsert_rows
 from workspace.ids import new_id
@@ -383,7 +383,7 @@ def _write_conflicts(run: PageRun, done: Planned, now: datetime) -> None:
                 journal_row(
                     mapping=mapping,
                     decisions=plan.decisions,
-                    record_title=merges.title_of(pair),
+                    record_title=pair.title,
                     strategy=run.rc.integration.conflict_strategy,
                     rules=remembered,
                     now=now,
@@ -398,7 +398,7 @@ def _write_conflicts(run: PageRun, done: Planned, now: datetime) -> None:
                 mapping=mapping,
                 group=group,
                 kind=ConflictKind.BOTH_CHANGED if mapping.last_synced_at else ConflictKind.NO_AGREED_STATE,
-                record_title=merges.title_of(pair),
+                record_title=pair.title,
                 local_changed_at=pair.local.updated_at,
                 external_changed_at=pair.external.updated_at,
                 local_revision=pair.local.revision,

@@ -16,7 +16,7 @@ from reconcile.planner import plan_external_create
 from sync.context import IntegrationContext, References, ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
-from sync.services import matching, merges
+from sync.services import matching
 from sync.services.outbox import belonging, creates_there, unlinked_records
 from sync.services.pages import (
     PageCounts,
@@ -126,7 +126,7 @@ def _plan_page(run: PageRun, page: Any, found: Preview) -> None:
     found.same.update(set(counts.seen) - set(suspects) - changed.keys())
     for mapping, pair, plan in plan_changed(run, changed, counts):
         found.planned.add(mapping.id)
-        found.add(_word(plan), run.rc, merges.title_of(pair), mapping.external_id or "", plan, pair)
+        found.add(_word(plan), run.rc, pair.title, mapping.external_id or "", plan, pair)
     fresh = plan_new(run, sort_new(run, new, counts))
     values = {p.external.id: run.rc.field_map.local_fields(plan.to_local) for p, plan in fresh if p.external}
     matches = matching.find_many(run.rc, run.rc.integration.tenant_id, values)
@@ -161,7 +161,7 @@ def _outward(rc: ResourceContext, found: Preview) -> None:
         plan = pair.plan(refs)
         if plan.to_external:
             found.counts["unchanged"] -= int(mapping.id in found.same)
-            found.add("update_there", rc, merges.title_of(pair), mapping.external_id or "", plan, pair)
+            found.add("update_there", rc, pair.title, mapping.external_id or "", plan, pair)
     _to_create_there(rc, found)
 
 
@@ -192,7 +192,7 @@ def _add_creates(rc: ResourceContext, states: Sequence[RecordState], found: Prev
         plan = plan_external_create(
             field_map=rc.field_map, local=pair.local_snapshot, policy=rc.policy, ctx=refs
         )
-        found.add("create_there", rc, merges.title_of(pair), "", plan, pair)
+        found.add("create_there", rc, pair.title, "", plan, pair)
 
 
 def _word(plan: Plan) -> str:
