@@ -26,10 +26,13 @@ from reconcile.model import (
 )
 from reconcile.planner import plan as make_plan
 from sync.context import References, ResourceContext
+from sync.readback import is_explained
 from workspace.services import RecordState
 
 #: a held field of these kinds asks for a person; the rest only explain why nothing flows
 BLOCKING = {HeldReason.UNMAPPED, HeldReason.UNREADABLE, HeldReason.REFUSED, HeldReason.OSCILLATING}
+#: where the history keeps what an update under way sends: ``[[key, canonical value, vendor value], …]``
+SENDING = ""
 HISTORY_KEPT = 12
 HISTORY_WINDOW = timedelta(hours=1)
 _EQUAL, _WRITTEN = Provenance.EQUAL.value, Provenance.WRITTEN.value
@@ -58,7 +61,7 @@ class Pair:
     local: RecordState | None = None
     external: ExternalRecord | None = None
     held: dict[str, Any] = field(default_factory=dict)
-    history: dict[str, list[list[str]]] = field(default_factory=dict)
+    history: dict[str, list[list[Any]]] = field(default_factory=dict)
     open_conflicts: Mapping[str, tuple[JSON, JSON]] = field(default_factory=dict)
     decided: Mapping[str, Decided] = field(default_factory=dict)
     seen: Seen | None = None  # the external record, where it has been read already
@@ -71,6 +74,9 @@ class Pair:
             self.external_snapshot: Snapshot = self.seen.snapshot
         else:
             self.external_snapshot = fm.read_external(self.external.data) if self.external else {}
+        self.landed: set[str] = set()
+        if SENDING in self.history:
+            self._take_in_what_landed()
 
     @property
     def bases(self) -> Bases | None:
@@ -211,6 +217,43 @@ class Pair:
         if key in external:
             self.base_external[key] = external[key]
         self.provenance[key] = provenance.value
+
+    # -- an update whose answer was never stored ----------------------------------------------------------
+
+    def note_sending(self, plan: Plan) -> None:
+        """Before the call: what is sent, so that our own write is known again if we die before its answer."""
+        self.history[SENDING] = [
+            [key, plan.to_local.get(key, self.local_snapshot.get(key)), sent]
+            for key, sent in plan.to_external.items()
+        ]
+
+    def note_sent(self) -> None:
+        self.history.pop(SENDING, None)
+
+    def _take_in_what_landed(self) -> None:
+        """What stands there is our own value (in the vendor's form): agreed, not somebody's edit."""
+        self.history = dict(self.history)
+        for key, ours, sent in self.history.pop(SENDING):
+            there = self.external_snapshot.get(key)
+            if key not in self.external_snapshot or key not in self.rc.field_map.bound:
+                continue
+            if there == (self.base_external or {}).get(key) or not self._is_form_of(key, sent, there):
+                continue
+            self._start_bases()
+            self._agree(key, ours, self.external_snapshot, Provenance.WRITTEN)
+            self.landed.add(key)
+
+    def _is_form_of(self, key: str, sent: JSON, there: JSON) -> bool:
+        fm = self.rc.field_map
+        if fm.normalise(key, sent) == there:
+            return True
+        try:
+            meant, kept = fm.inward(key, sent, self.refs), fm.inward(key, there, self.refs)
+        except ValueProblem:
+            return False
+        return (
+            not isinstance(meant, Unmapped) and not isinstance(kept, Unmapped) and is_explained(meant, kept)
+        )
 
     # -- loops that succeed -----------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def merge(work: Work, pair: Pair) -> Outcome:
 
 def bring_in(work: Work, pair: Pair, plan: Plan, refs: References) -> None:
     """Local writes, bases, conflicts and log in one transaction. Raises ``StaleRevision``."""
-    if plan.is_noop and not pair.open_conflicts:
+    if plan.is_noop and not pair.open_conflicts and not pair.landed:
         return
     now = runtime().now()
     kept: Snapshot = {}
@@ -71,6 +71,8 @@ def bring_in(work: Work, pair: Pair, plan: Plan, refs: References) -> None:
             work.field_changes["local"] = _from_to(pair.local_snapshot, plan.to_local)
             pair.remember_writes(plan.to_local, "local", plan.to_local, now)
         pair.agree_brought_in(plan, kept)
+        if plan.to_external:
+            pair.note_sending(plan)
         _record_conflicts(work, pair, plan, kind)
         leases.save(work.mapping, **_base_columns(pair), **_seen_columns(work, pair, plan))
     runtime().point("after_bring_in")
@@ -144,6 +146,7 @@ def keep_written(
     """Move the bases to what was read back; what is not ours stays news for the next look."""
     now = runtime().now()
     pair.agree_sent_out(plan, _ours(pair, plan, stored, refs))
+    pair.note_sent()
     pair.remember_writes(plan.to_external, "external", plan.to_external, now)
     expected = {**pair.external_snapshot, **{k: (pair.base_external or {}).get(k) for k in plan.to_external}}
     has_news = any(expected.get(key) != value for key, value in stored.items() if key in expected)

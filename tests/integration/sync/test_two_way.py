@@ -306,3 +306,56 @@ def test_a_page_without_changes_writes_no_record_no_pair_no_change_no_log_of_pai
         and any(table in sql.split("WHERE")[0] for table in ("workspace_", "integrations_mapping", "conflicts_"))
     ]  # fmt: skip
     assert writes == []
+
+
+# -- an update whose answer was never stored ---------------------------------------------------------------
+
+
+def _upper(hub: Hub) -> None:
+    hub.vendor.normalise = lambda data: {k: v.upper() if k == "name" else v for k, v in data.items()}
+
+
+@pytest.mark.parametrize("how", ["webhook", "poll"])
+def test_our_own_write_is_known_again_after_a_worker_died_before_its_answer_was_stored(
+    hub: Hub, linked: Linked, how: str
+) -> None:
+    task, card = linked()
+    _upper(hub)
+    hub.edit(task, title="Paint the hull")
+    with hub.killed("after_call"):
+        hub.push()
+    assert card.data["name"] == "PAINT THE HULL"
+    hub.clock.wait(minutes=5)
+    if how == "poll":
+        hub.pull()
+    hub.push()
+    hub.sync(full=True)
+    assert (hub.fresh(task).title, card.data["name"]) == ("Paint the hull", "PAINT THE HULL")
+    assert (len(hub.vendor.writes), hub.counts()["conflicts"], hub.pair(card).state) == (1, 0, "synced")
+    assert hub.pair(card).provenance["title"] == "written"
+
+
+def test_an_edit_made_here_after_such_a_death_goes_out_and_is_no_conflict(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    _upper(hub)
+    hub.edit(task, title="Paint the hull")
+    with hub.killed("after_call"):
+        hub.push()
+    hub.clock.wait(minutes=5)
+    hub.edit(task, title="Leave it as it is", description="Second thought")
+    hub.push()
+    assert (card.data["name"], card.data["notes"]) == ("LEAVE IT AS IT IS", "Second thought")
+    assert hub.counts()["conflicts"] == 0
+
+
+def test_an_edit_made_there_after_such_a_death_is_news(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.edit(task, title="Paint the hull")
+    with hub.killed("after_call"):
+        hub.push()
+    hub.clock.wait(minutes=5)
+    hub.vendor.change(card, name="Scrap it", notes="Too old")
+    hub.push()
+    conflict = hub.open_conflict()
+    assert (conflict.fields[0]["local"], conflict.fields[0]["external"]) == ("Paint the hull", "Scrap it")
+    assert hub.fresh(task).description == "Too old"
