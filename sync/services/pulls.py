@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from connectors.base.errors import ContractBroken, RecordGone, RecordProblem
 from connectors.base.types import Client, Page
@@ -173,9 +173,9 @@ class Pull:
             integration=self.rc.integration, resource=self.rc.name, external_id__isnull=False
         )
         known = linked.exclude(state=MappingState.OUT_OF_SCOPE)
-        unseen = known.filter(created_at__lt=started_at).exclude(
-            id__in=SweepSeen.objects.filter(cursor=cursor).values("mapping_id")
-        )
+        # Not "id not in (…)": what does not fit PostgreSQL's work_mem it would search anew for every pair.
+        seen = SweepSeen.objects.filter(cursor=cursor, mapping_id=OuterRef("id"))
+        unseen = known.filter(~Exists(seen), created_at__lt=started_at)
         count, total = unseen.count(), known.count()
         ids: list[UUID] = list(unseen.values_list("id", flat=True)[:2000])
         if count > BELIEVABLE_COUNT and count > total * BELIEVABLE_LOSS:
