@@ -106,6 +106,7 @@ def test_saving_without_a_change_leaves_the_entry_alone(integration: Integration
 
 
 def test_standing_entries_are_made_once_and_keep_what_people_set(db: None) -> None:
+    maintenance_schedules_ensure()  # an earlier test may have emptied the tables
     PeriodicTask.objects.filter(name="Log clean-up").update(enabled=False)
     PeriodicTask.objects.filter(name="Retry sweep").delete()
     maintenance_schedules_ensure()
