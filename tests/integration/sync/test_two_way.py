@@ -359,3 +359,28 @@ def test_an_edit_made_there_after_such_a_death_is_news(hub: Hub, linked: Linked)
     conflict = hub.open_conflict()
     assert (conflict.fields[0]["local"], conflict.fields[0]["external"]) == ("Paint the hull", "Scrap it")
     assert hub.fresh(task).description == "Too old"
+
+
+@pytest.mark.parametrize("point", ["before_call", "after_call", "after_bring_in", "after_bases"])
+@pytest.mark.parametrize("also_there", [False, True])
+def test_a_worker_killed_anywhere_in_an_update_leaves_both_sides_agreed_in_the_end(
+    hub: Hub, linked: Linked, point: str, also_there: bool
+) -> None:
+    task, card = linked(tags=["red"])
+    hub.edit(task, title="Paint the hull", labels=["red", "wood"])
+    if also_there:
+        hub.vendor.change(card, notes="Mind the keel", tags=["late"])
+    with hub.killed(point):
+        hub.push()
+    hub.clock.wait(minutes=5)
+    hub.push()
+    hub.sync(full=True)
+    task = hub.fresh(task)
+    labels = ["late", "wood"] if also_there else ["red", "wood"]
+    assert (task.title, card.data["name"]) == ("Paint the hull", "Paint the hull")
+    assert (sorted(task.labels), sorted(card.data["tags"])) == (labels, labels)
+    assert (task.description or "") == (card.data["notes"] or "") == ("Mind the keel" if also_there else "")
+    assert hub.counts()["conflicts"] == 0 and hub.pair(card).state == "synced"
+    before = hub.counts()
+    hub.sync(full=True)
+    assert hub.counts() == before
