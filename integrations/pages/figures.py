@@ -192,14 +192,6 @@ def _job_counts(rows: QuerySet[SyncJob], now: datetime) -> Iterable[Any]:
     )
 
 
-def average_run(tenant: Tenant, now: datetime) -> timedelta | None:
-    """How long runs of the last day took on average."""
-    took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
-    rows = SyncJob.objects.filter(tenant=tenant, finished_at__gt=now - DAY, started_at__isnull=False)
-    found: timedelta | None = rows.aggregate(took=Avg(took))["took"]
-    return found
-
-
 def next_syncs(integrations: Iterable[Integration], now: datetime) -> dict[UUID, datetime]:
     """When beat starts each one next; one query. Paused and manual ones have no next time."""
     names = {schedule_name(row): row.pk for row in integrations}
