@@ -72,7 +72,9 @@ install() {
     check_space "$ROOT" 500
     say "Installing $(grep -c '^[a-zA-Z0-9].*==' "$lock") packages of $lock (only when it changed; about a minute) …"
     log="$VENV/install.log"
-    if ! "$PY" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$lock" >"$log" 2>&1; then
+    # The lock names every package, so nothing is resolved anew: pip's resolver would look past the lock for a newer
+    # release of what some package wants with an extra, and then miss its hash.
+    if ! "$PY" -m pip install --disable-pip-version-check --no-input --no-deps --require-hashes -r "$lock" >"$log" 2>&1; then
         if grep -qi 'no space left' "$log"; then
             fail "The disk is full; free some space and try again."
         fi

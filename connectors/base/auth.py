@@ -112,6 +112,23 @@ class OAuth2Settings:
     prefix: str = "Bearer "
 
 
+@dataclass(frozen=True)
+class OAuth2Consent:
+    """How a person grants access in the browser (authorization code grant), where the vendor offers it.
+
+    The hub sends them to ``authorize_url`` with the client id, its own callback address, ``settings.scopes`` and a
+    state, exchanges the code at ``settings.token_url`` and stores what came back under the names ``OAuth2`` reads.
+    ``extra`` are further query parameters of the first address. ``{name}`` in addresses is filled from the settings.
+    """
+
+    authorize_url: str
+    settings: OAuth2Settings
+    extra: Mapping[str, str] = field(default_factory=dict)
+    uses_pkce: bool = False
+    scope_separator: str = " "
+    app_url: str = ""  # where a person registers the OAuth application
+
+
 class OAuth2(NoAuth):
     """Uses ``secrets`` client_id, client_secret, refresh_token, access_token, expires_at; renews when needed.
 

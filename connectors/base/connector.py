@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from .auth import OAuth2Consent
 from .errors import Exchange
-from .types import Client, RateBudget, Resource, SecretField, Webhooks
+from .types import Client, RateBudget, Resource, SecretField, SetUpTemplate, Webhooks
 
 
 class Gate(Protocol):
@@ -86,6 +87,10 @@ class Connector:
     text_format: str = "plain"
     token_url: str = ""  # where a person makes a token
     docs_url: str = ""
+    templates: tuple[SetUpTemplate, ...] = ()
+    consent: OAuth2Consent | None = None
+    """Set where access can be granted in the browser; needs the secrets client_id, client_secret, refresh_token."""
+    cannot_sync: tuple[str, ...] = ()  # for people: what of this product stays out, and why
     unverified: tuple[str, ...] = ()
     ignored_events: tuple[str, ...] = ()
     validate: Callable[[Mapping[str, Any]], list[tuple[str, str]]] | None = None

@@ -232,6 +232,9 @@ class Resource:
     version_check: bool = False  # the vendor refuses stale writes
     status_links: tuple[str, ...] = ()  # link keys edited as a status map
     page_size: int = 100
+    time_granularity: timedelta = timedelta(seconds=1)  # the step of the vendor's updated-at
+    list_lag: timedelta = timedelta()  # how long a list may go on showing what was before
+    deletion_evidence: str = ""  # for people: what proves that a record is gone; "" = a get by id answers 404
 
     def links_for(self, record_type: str) -> tuple[LinkSpec, ...]:
         """The default links when it is mapped to that record type; empty where it has none for it."""
@@ -248,6 +251,15 @@ class SecretField:
     secret: bool = True
     required: bool = True
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpTemplate:
+    """A ready-made set-up offered in the wizard (B4). ``settings`` are fields of an integration, as B1 names them."""
+
+    name: str
+    description: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
