@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -54,6 +54,7 @@ class Logged:
     body: Any
     status: int = 0
     answer: Any = None
+    is_fault: bool = False  # the answer is what a test asked for, not what the vendor would say
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Vendor:
         self.sender = sender
         self.trouble = Trouble()
         self.requests: list[Logged] = []
+        self.listeners: list[Callable[[Logged], None]] = []  # told of every request once it is answered
         self.__clock = clock or (lambda: datetime.now(UTC))
         self.__window: tuple[int, int] = (0, 0)
         self.__routes = self.__make_routes()
@@ -209,6 +211,13 @@ class Vendor:
     def serve(self, request: Request, path: str) -> Response:
         call = Call(request, self, path, self.now())
         logged = self.__log(call)
+        response = self.__serve(call, logged)
+        for listen in self.listeners:
+            listen(logged)
+        return response
+
+    def __serve(self, call: Call, logged: Logged) -> Response:
+        request, path = call.request, call.path
         if self.trouble.knobs.latency_ms:
             time.sleep(self.trouble.knobs.latency_ms / 1000)
         fault = self.trouble.take(request.method, path)
@@ -284,6 +293,7 @@ class Vendor:
         return limit - used
 
     def __misbehave(self, call: Call, fault: Fault, logged: Logged) -> Response:
+        logged.is_fault = True
         match fault.kind:
             case "html":
                 page = b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+#: per connector: how much of its traffic was held against its vendor's document (tests/contract)
+TALLY = pytest.StashKey[dict[str, Counter[str]]]()
 BY_FOLDER = {"browser": "browser", "e2e": "e2e", "simulation": "simulation"}
 
 
@@ -30,6 +33,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark, reason in missing:
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+_tallies: dict[str, dict[str, int]] = {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hands what was held against the vendors' documents to where the summary is printed."""
+    tally = {slug: dict(counts) for slug, counts in session.config.stash.get(TALLY, {}).items()}
+    output = getattr(session.config, "workeroutput", None)
+    if output is None:
+        _add(tally)
+    else:
+        output["documents"] = tally
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    _add(getattr(node, "workeroutput", {}).get("documents", {}))
+
+
+def _add(tally: dict[str, dict[str, int]]) -> None:
+    for slug, counts in tally.items():
+        total = _tallies.setdefault(slug, {})
+        for name, number in counts.items():
+            total[name] = total.get(name, 0) + number
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _tallies:
+        terminalreporter.section("held against the vendors' documents")
+        for slug, counts in sorted(_tallies.items()):
+            terminalreporter.line(
+                f"{slug:<16} {counts.get('requests', 0):>6} requests {counts.get('answers', 0):>6} answers "
+                f"{counts.get('failed', 0):>4} failed"
+            )
 
 
 class OutsideNetwork(RuntimeError):

@@ -6,6 +6,7 @@ In a conftest: ``from tests.sandbox_fixtures import *``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from connectors.base.types import Client
 from sandbox.testing import RunningSandbox, running_sandbox
 from sandbox.vendor import ContractFixture, Vendor
 
-__all__ = ["Stand", "box", "filled", "open_stand", "running"]
+__all__ = ["Stand", "box", "filled", "open_stand", "opened_stands", "running"]
 
 
 @dataclass
@@ -49,6 +50,15 @@ def box(running: RunningSandbox) -> RunningSandbox:
 @pytest.fixture
 def open_stand(box: RunningSandbox) -> Iterator[Callable[..., Stand]]:
     """``open_stand("trello", timeout_seconds=…, secrets={…})`` opens the connector on its stand-in as its ``contract_fixture`` says."""
+    with opened_stands(box) as make:
+        yield make
+
+
+@contextmanager
+def opened_stands(
+    box: RunningSandbox, on_open: Callable[[Stand], None] = lambda stand: None
+) -> Iterator[Callable[..., Stand]]:
+    """The function that ``open_stand`` gives; the clients it opened are closed at the end."""
     opened: list[Stand] = []
 
     def make(
@@ -76,11 +86,14 @@ def open_stand(box: RunningSandbox) -> Iterator[Callable[..., Stand]]:
         client = connector.open(base_url, all_settings, {**fixture.secrets, **(secrets or {})}, env)
         stand = Stand(vendor, fixture, client, base_url, all_settings, env, exchanges)
         opened.append(stand)
+        on_open(stand)
         return stand
 
-    yield make
-    for stand in opened:
-        stand.client.close()
+    try:
+        yield make
+    finally:
+        for stand in opened:
+            stand.client.close()
 
 
 def filled(value: Any, root: str) -> Any:

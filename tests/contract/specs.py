@@ -5,15 +5,18 @@ The folder is ``LOCKSTEP_SPECS``, else ``shared/specs`` beside the project; test
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import jsonschema
+import jsonschema_rs
 import orjson
 import pytest
 import yaml
@@ -32,6 +35,60 @@ def specs_folder() -> Path | None:
     return None
 
 
+@dataclass(frozen=True)
+class Deviation:
+    """Where a vendor's document itself is at fault: ``pattern`` is searched in a problem's text."""
+
+    pattern: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SpecSheet:
+    """What ``tests/connectors/<slug>/spec.py`` calls ``SPEC``: which document a stand-in's traffic is held to.
+
+    ``prefix`` is cut off the paths of requests; ``translate`` turns a request as sent into one as the document writes it
+    (None leaves it out), for vendors whose document knows only one of two ways to say the same.
+    """
+
+    document: str
+    prefix: str = ""
+    deviations: tuple[Deviation, ...] = ()
+    translate: Callable[[Logged], Logged | None] = field(default=lambda entry: entry)
+
+    def problems(self, log: Iterable[Logged]) -> tuple[list[str], Counter[str]]:
+        """What does not fit and is no listed deviation; and how many requests and answers were held against it."""
+        spec = load_spec(self.document)
+        found: list[str] = []
+        counts: Counter[str] = Counter()
+        for entry in log:
+            path = entry.path.removeprefix(self.prefix)
+            as_written = self.translate(replace(entry, path=path))
+            if as_written is None:
+                continue
+            counts["requests"] += 1
+            counts["answers"] += bool(entry.status) and not entry.is_fault
+            found += spec.entry_problems(as_written)
+        left = [
+            one
+            for one in dict.fromkeys(found)
+            if not any(re.search(known.pattern, one) for known in self.deviations)
+        ]
+        return left, counts
+
+
+def sheet_of(slug: str) -> SpecSheet | None:
+    """The connector's sheet; None where its vendor publishes no document."""
+    name = f"tests.connectors.{slug}.spec"
+    try:
+        sheet: SpecSheet = importlib.import_module(name).SPEC
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        return None
+    return sheet
+
+
 def load_spec(name: str) -> Spec:
     """The document ``github.json``, ``leankit.yaml`` …; skips the test where it is not there."""
     folder = specs_folder()
@@ -43,7 +100,7 @@ def load_spec(name: str) -> Spec:
 @cache
 def _loaded(path: Path) -> Spec:
     raw = path.read_bytes()
-    return Spec(orjson.loads(raw) if path.suffix == ".json" else yaml.safe_load(raw))
+    return Spec(orjson.loads(raw) if path.suffix == ".json" else yaml.load(raw, yaml.CSafeLoader))
 
 
 class Spec:
@@ -52,6 +109,8 @@ class Spec:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self._paths = [(_pattern(path), path) for path in document["paths"]]
+        self._validators: dict[int, Any] = {}
+        self._kept: list[Any] = []  # whose ids are the keys above
 
     def operation(self, method: str, path: str) -> tuple[str, Mapping[str, Any]] | None:
         """The template and operation of a request; the template with the fewest variables wins."""
@@ -96,6 +155,8 @@ class Spec:
         template, operation = found
         answers = operation.get("responses", {})
         declared = answers.get(str(status)) or answers.get(status) or answers.get("default")
+        if declared is None and 400 <= status < 500:
+            return []  # documents leave out most refusals
         if declared is None:
             return [f"{method} {template}: {status} is not in the document"]
         content = self.resolve(declared).get("content", {})
@@ -104,13 +165,28 @@ class Spec:
             return []
         return [f"{method} {template} {status}: {problem}" for problem in self.value_problems(schema, body)]
 
+    def entry_problems(self, entry: Logged) -> list[str]:
+        """What is wrong with a request and with its answer. What the vendor refuses need not fit: that is why it is
+        refused. An answer that a test asked to be faulty is not looked at."""
+        problems = []
+        if not 400 <= entry.status < 500 or entry.is_fault:
+            problems += self.request_problems(entry.method, entry.path, entry.query, entry.body)
+        if entry.status and not entry.is_fault:
+            problems += self.answer_problems(entry.method, entry.path, entry.status, entry.answer)
+        return problems
+
     def value_problems(self, schema: Mapping[str, Any], value: Any, limit: int = 8) -> list[str]:
         """Messages of the schema's complaints, with their paths."""
-        plain = _plain(schema, self.document, frozenset())
-        validator = jsonschema.Draft202012Validator(plain)
+        validator = self._validators.get(id(schema))
+        if validator is None:  # made once for each schema: the documents are large, and stay in memory anyway
+            validator = self._validators[id(schema)] = jsonschema_rs.Draft202012Validator(
+                _plain(schema, self.document, frozenset())
+            )
+            self._kept.append(schema)
         problems = []
         for error in validator.iter_errors(value):
-            problems.append(f"{'.'.join(map(str, error.absolute_path)) or '(root)'}: {error.message[:160]}")
+            where = ".".join(map(str, error.instance_path)) or "(root)"
+            problems.append(f"{where}: {error.message[:160]}")
             if len(problems) >= limit:
                 break
         return problems
@@ -135,30 +211,6 @@ class Spec:
         for name, one in known.items():
             if one.get("required") and name not in query:
                 yield f"{where}: required query parameter {name!r} is missing"
-
-
-def request_problems(
-    spec: Spec, log: Iterable[Logged], *, prefix: str = "", skip: Iterable[str] = ()
-) -> list[str]:
-    """Problems of all requests a stand-in received. ``prefix`` is cut off their paths; ``skip`` are path patterns to leave out."""
-    problems: list[str] = []
-    for entry in log:
-        path = entry.path.removeprefix(prefix)
-        if not any(re.search(pattern, path) for pattern in skip):
-            problems += spec.request_problems(entry.method, path, entry.query, entry.body)
-    return list(dict.fromkeys(problems))
-
-
-def answer_problems(
-    spec: Spec, log: Iterable[Logged], *, prefix: str = "", skip: Iterable[str] = ()
-) -> list[str]:
-    """Problems of all answers a stand-in gave."""
-    problems: list[str] = []
-    for entry in log:
-        path = entry.path.removeprefix(prefix)
-        if entry.status and not any(re.search(pattern, path) for pattern in skip):
-            problems += spec.answer_problems(entry.method, path, entry.status, entry.answer)
-    return list(dict.fromkeys(problems))
 
 
 def _pattern(template: str) -> re.Pattern[str]:
