@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base.connector import Connector, Environment
-from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, SecretField
+from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, SecretField, SetUpTemplate
 
 from .client import GitHubClient
 from .issues import DEFAULT_PRIORITY_PREFIX, DEFAULT_STAGE_LABELS, stage_labels
@@ -102,11 +102,10 @@ MILESTONE = Resource(
     can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
     create_class=CreateClass.MARKER,
     incremental=False,
-    status_links=("state",),
     links=(
         LinkSpec("title", "title", required=True),
         LinkSpec("description", "description"),
-        LinkSpec("state", "state", key="state"),
+        LinkSpec("state", "state"),
         LinkSpec("due_on", "hub.due_on", {"name": "date"}),
     ),
 )
@@ -211,6 +210,14 @@ CONNECTOR = Connector(
     text_format="markdown",
     token_url="https://github.com/settings/personal-access-tokens/new",  # noqa: S106
     docs_url="https://docs.github.com/rest/issues",
+    templates=(
+        SetUpTemplate(
+            "GitHub issues ↔ tasks",
+            "Issues of one repository with comments, labels, milestones and assignees.",
+            {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"},
+        ),
+    ),
+    cannot_sync=("Pull requests and their comments; reactions; the fields of Projects.",),
     unverified=(
         "Length limits of titles (256) and bodies (65,536).",
         "That labels and milestones of a transferred issue stay behind.",

@@ -23,6 +23,7 @@ from connectors.base.types import (
     RateBudget,
     Resource,
     SecretField,
+    SetUpTemplate,
 )
 
 from .client import LeanKitClient
@@ -208,6 +209,14 @@ CONNECTOR = Connector(
     "Automations → Web service call, content type application/json, with the secret as signing key.",
     text_format="html",
     docs_url="https://success.planview.com/Planview_AgilePlace",
+    templates=(
+        SetUpTemplate(
+            "Waitlist ↔ LeanKit board",
+            "Waitlist entries are cards of one board; lanes are their stages, comments go both ways.",
+            {"sync_frequency": "realtime", "conflict_strategy": "manual_review"},
+        ),
+    ),
+    cannot_sync=("Attachments, card connections and planning increments.",),
     unverified=(
         "Rows of the card list carry the description in full.",
         "The answer of deleted=true: {cards: [{id}]} or {cardIds: []}; both are read.",

@@ -14,7 +14,16 @@ from connectors.base.classify import ErrorRule, Reaction
 from connectors.base.connector import Connector, Environment
 from connectors.base.limits import LimitHeaders
 from connectors.base.session import ApiSession, SessionOptions
-from connectors.base.types import Can, Client, CreateClass, LinkSpec, RateBudget, Resource, SecretField
+from connectors.base.types import (
+    Can,
+    Client,
+    CreateClass,
+    LinkSpec,
+    RateBudget,
+    Resource,
+    SecretField,
+    SetUpTemplate,
+)
 
 from .cards import MAX_TEXT
 from .client import TrelloClient
@@ -179,6 +188,14 @@ CONNECTOR = Connector(
     text_format="markdown",
     token_url="https://trello.com/power-ups/admin",  # noqa: S106
     docs_url="https://developer.atlassian.com/cloud/trello/rest/",
+    templates=(
+        SetUpTemplate(
+            "Trello board ↔ tasks",
+            "Cards of one board; lists are stages.",
+            {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"},
+        ),
+    ),
+    cannot_sync=("Checklists, attachments and votes.",),
     unverified=(
         "Which changes leave dateLastActivity as it was.",
         "That updateComment and deleteComment can be listed as a board's actions.",

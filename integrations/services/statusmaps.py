@@ -77,7 +77,12 @@ LANE_CLASSES: dict[str, tuple[str, ...]] = {
     "completed": ("done", "completed"),
     "closed": ("done", "completed"),
     "archive": ("done", "completed"),
+    "notstarted": ("todo", "pending", "backlog"),
+    "started": ("in_progress",),
+    "finished": ("done", "completed"),
 }
+#: where a container carries its class, the most telling first
+CLASS_KEYS = ("class", "category", "card_status", "lane_class")
 
 
 class Choice(NamedTuple):
@@ -89,19 +94,24 @@ class Choice(NamedTuple):
 
 
 def status_suggestion(name: str, lane_class: str, stages: Iterable[str]) -> str:
-    """The stage an external status probably means; "" if nothing speaks for one. By name, synonym, then class."""
+    """The stage an external status probably means; "" if nothing speaks for one. By name, synonym, then class.
+
+    Of a lane inside another (``In Progress:Building``) the inner name says more.
+    """
     stages = list(stages)
-    plain = _plain(name)
-    for stage in stages:
-        if plain == _plain(stage):
-            return stage
-    for stage in stages:
-        if plain in SYNONYMS.get(stage, ()):
-            return stage
-    words = f" {plain} "
-    for stage in stages:
-        if any(f" {word} " in words for word in SYNONYMS.get(stage, ()) if len(word) > 3):
-            return stage
+    parts = [_plain(part) for part in reversed(name.split(":"))]
+    for plain in parts:
+        for stage in stages:
+            if plain == _plain(stage):
+                return stage
+    for plain in parts:
+        for stage in stages:
+            if plain in SYNONYMS.get(stage, ()):
+                return stage
+    for plain in parts:
+        for stage in stages:
+            if any(f" {word} " in f" {plain} " for word in SYNONYMS.get(stage, ()) if len(word) > 3):
+                return stage
     for stage in LANE_CLASSES.get(_plain(lane_class).replace(" ", "_"), ()):
         if stage in stages:
             return stage
@@ -128,7 +138,7 @@ def status_map_refresh(
     links = _status_links(integration, found)
     if not links:
         raise InvalidSettings({"resource": [f"{found.label} has no status that is mapped by a table."]})
-    choices = _containers(integration, client)
+    choices = _containers(integration, found, client)
     with transaction.atomic():
         for key, link in links.items():
             _refresh_one(integration, resource, key, link, choices)
@@ -145,7 +155,8 @@ def status_map_refresh(
     return list(StatusMap.objects.filter(integration=integration, resource=resource))
 
 
-def _containers(integration: Integration, client: Client | None) -> list[Choice]:
+def _containers(integration: Integration, resource: Resource, client: Client | None) -> list[Choice]:
+    """The vendor's statuses for this resource: a container says in ``extra["resource"]`` if it is one resource's alone."""
     opened = client or client_for(integration, purpose="person")
     try:
         rows: Sequence[Container] = opened.containers()
@@ -156,12 +167,14 @@ def _containers(integration: Integration, client: Client | None) -> list[Choice]
             opened.close()
     seen: dict[str, Choice] = {}
     for row in rows:
-        if row.kind in STATUS_KINDS:
-            lane_class = str(
-                row.extra.get("class") or row.extra.get("lane_class") or row.extra.get("category") or ""
-            )
-            seen.setdefault(row.id, Choice(row.id, row.name, lane_class))
+        if row.kind in STATUS_KINDS and row.extra.get("resource") in (None, resource.name):
+            seen.setdefault(row.id, Choice(row.id, row.name, status_class(row)))
     return list(seen.values())
+
+
+def status_class(container: Container) -> str:
+    """The vendor's own class of a lane or status; "" if it has none."""
+    return next((str(container.extra[key]) for key in CLASS_KEYS if container.extra.get(key)), "")
 
 
 def _status_links(integration: Integration, resource: Resource) -> dict[str, Mapping[str, Any]]:

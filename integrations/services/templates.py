@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from connectors import registry
+from connectors.base.types import SetUpTemplate
 from integrations.audit import audit
 from integrations.models import FieldMap, Integration, IntegrationTemplate, StatusMap
 from integrations.services.control import integration_create
@@ -22,55 +23,25 @@ FORMAT = 1
 _STAYS_HOME = frozenset({"owner", "ip_allow_list", "name"})
 _PORTABLE = tuple(sorted(EDITABLE - _STAYS_HOME))
 
-BUILT_IN: tuple[dict[str, Any], ...] = (
-    {
-        "name": "Waitlist ↔ LeanKit board",
-        "connector": "leankit",
-        "description": "Waitlist entries are cards of one board; lanes are their stages, comments go both ways.",
-        "body": {"settings": {"sync_frequency": "realtime", "conflict_strategy": "manual_review"}},
-    },
-    {
-        "name": "GitHub issues ↔ tasks",
-        "connector": "github",
-        "description": "Issues of one repository with comments, labels, milestones and assignees.",
-        "body": {"settings": {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"}},
-    },
-    {
-        "name": "Trello board ↔ tasks",
-        "connector": "trello",
-        "description": "Cards of one board; lists are stages.",
-        "body": {"settings": {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"}},
-    },
-    {
-        "name": "Look first: read only",
-        "connector": "",
-        "description": "Browse the other side; nothing is written on either. Switch it off when you trust it.",
-        "body": {
-            "settings": {"read_only": True, "sync_frequency": "manual", "create_missing_locally": False}
-        },
-    },
-    {
-        "name": "Deals ↔ opportunities",
-        "connector": "hubspot",
-        "description": "Deals of one pipeline with their amounts and stages.",
-        "body": {"settings": {"sync_frequency": "every_15min", "conflict_strategy": "latest_wins"}},
-    },
+LOOK_FIRST = SetUpTemplate(
+    "Look first: read only",
+    "Browse the other side; nothing is written on either. Switch it off when you trust it.",
+    {"read_only": True, "sync_frequency": "manual", "create_missing_locally": False},
 )
+"""Fits every connector; the others are declared by the connectors themselves."""
 
 
 def builtin_templates_ensure() -> None:
-    """Create or renew the built-in templates of the connectors that are installed."""
-    present = set(registry.slugs()) | {""}
-    for row in BUILT_IN:
-        if row["connector"] not in present:
-            continue
+    """Create or renew the built-in templates: those of the connectors that are installed, and one for all."""
+    rows = [("", LOOK_FIRST), *((each.key, one) for each in registry.everything() for one in each.templates)]
+    for connector, template in rows:
         IntegrationTemplate.objects.update_or_create(
             tenant=None,
-            name=row["name"],
+            name=template.name,
             defaults={
-                "connector": row["connector"],
-                "description": row["description"],
-                "body": {"format": FORMAT, **row["body"]},
+                "connector": connector,
+                "description": template.description,
+                "body": {"format": FORMAT, "settings": dict(template.settings)},
             },
         )
 

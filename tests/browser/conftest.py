@@ -75,16 +75,63 @@ def wakeups(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("celery.app.base.Celery.send_task", send)
 
 
+class Served:
+    """An ASGI application that knows how many requests and sockets it has open."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._open = 0
+        self._settled = threading.Condition()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        with self._settled:
+            self._open += 1
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            with self._settled:
+                self._open -= 1
+                self._settled.notify_all()
+
+    def wait_idle(self, seconds: float = 20) -> None:
+        """Until nothing is being answered any more, so that the tables can be emptied.
+
+        A request whose browser has gone is given up by the server while its view still runs in a thread: PostgreSQL
+        tells of those.
+        """
+        with self._settled:
+            assert self._settled.wait_for(lambda: self._open == 0, seconds), "the web server is still at work"
+        deadline = time.monotonic() + seconds
+        while connection.vendor == "postgresql" and _busy_connections():
+            assert time.monotonic() < deadline, "somebody is still at work in the database"
+            time.sleep(0.01)
+
+
+def _busy_connections() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND state <> 'idle'"
+        )
+        return int(cursor.fetchone()[0])
+
+
 @pytest.fixture(scope="session")
-def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Where the product's own ASGI application answers, sockets included."""
+def served() -> Served:
     from config.asgi import application
+
+    return Served(application)
+
+
+@pytest.fixture(scope="session")
+def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker, served: Served) -> Iterator[str]:
+    """Where the product's own ASGI application answers, sockets included."""
     from config.celery import app
 
     app.loader.import_default_modules()
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        application, log_level="error", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
+        served, log_level="error", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
@@ -106,8 +153,9 @@ def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
 
 
 @pytest.fixture
-def house(transactional_db: None, worker: Worker, box: RunningSandbox) -> Iterator[House]:
+def house(transactional_db: None, worker: Worker, box: RunningSandbox, served: Served) -> Iterator[House]:
     yield House(worker, box)
+    served.wait_idle()
     worker.wait_idle()
     connections.close_all()
 

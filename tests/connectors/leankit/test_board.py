@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from connectors.base.errors import PermissionProblem, RecordGone, RecordProblem, StaleWrite
-from connectors.base.stages import suggest_stages
 from connectors.base.types import AbsenceKind
 from connectors.leankit import client as leankit_client
+from integrations.services.statusmaps import status_class, status_suggestion
 from tests.connectors.leankit.spec import SPEC
 from tests.sandbox_fixtures import Stand
 
@@ -167,7 +167,8 @@ def test_custom_fields_go_both_ways(stand: Stand) -> None:
 
 def test_every_active_lane_of_the_board_gets_a_suggestion(stand: Stand) -> None:
     lanes = stand.client.containers("status")
-    named = {lane.name: suggest_stages(lanes, "waitlist_entry").get(lane.id) for lane in lanes}
+    stages = ("pending", "in_progress", "on_hold", "completed")
+    named = {lane.name: status_suggestion(lane.name, status_class(lane), stages) for lane in lanes}
     assert named == {
         "Backlog:New Requests": "pending",
         "Pending": "pending",

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from connectors.base.errors import RecordProblem
-from connectors.base.stages import suggest_stages
-from connectors.base.types import Container
 from connectors.leankit.cards import Catalogue, create_body, key_in, normalised, patch_ops
 from connectors.leankit.connector import api_root
 from connectors.leankit.text import HubText, put_together, ref_of, take_apart
@@ -153,24 +151,6 @@ def test_peoples_own_words_are_left_alone() -> None:
 )
 def test_the_address_may_be_typed_in_any_usual_way(typed: str, root: str) -> None:
     assert api_root(typed) == root
-
-
-def test_stages_are_suggested_by_name_synonym_and_lane_class() -> None:
-    lanes = [
-        Container("1", "Pending", "lane"),
-        Container("2", "In Progress:Building", "lane", extra={"card_status": "started"}),
-        Container("3", "Blocked", "lane"),
-        Container("4", "Done", "lane"),
-        Container("5", "Old Stuff", "lane", extra={"lane_class": "archive"}),
-        Container("6", "Mystery", "lane"),
-    ]
-    assert suggest_stages(lanes, "waitlist_entry") == {
-        "1": "pending",
-        "2": "in_progress",
-        "3": "on_hold",
-        "4": "completed",
-        "5": "completed",
-    }
 
 
 @pytest.mark.parametrize("record_type", ["waitlist_entry", "task"])

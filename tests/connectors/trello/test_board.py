@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from connectors.base.errors import PermissionProblem, RateLimited, RecordGone, RecordProblem, StaleWrite
-from connectors.base.stages import suggest_stages
 from connectors.base.types import AbsenceKind
+from integrations.services.statusmaps import status_class, status_suggestion
 from sandbox.vendors import trello_seed as seed
 from tests.connectors.trello.spec import SPEC
 from tests.sandbox_fixtures import Stand
@@ -223,7 +223,8 @@ def test_a_label_of_the_same_name_is_taken_instead_of_made(stand: Stand) -> None
 
 def test_lists_get_suggestions_by_name(stand: Stand) -> None:
     lists = stand.client.containers("status")
-    assert [suggest_stages(lists, "task").get(one.id) for one in lists] == [
+    stages = ("backlog", "todo", "in_progress", "review", "done")
+    assert [status_suggestion(one.name, status_class(one), stages) for one in lists] == [
         "backlog",
         "todo",
         "in_progress",

@@ -555,6 +555,8 @@ def test_containers_that_are_lanes_become_rows(
     waitlist = ["pending", "in_progress", "on_hold", "completed"]
     assert status_suggestion("Blocked by supplier", "", waitlist) == "on_hold"
     assert status_suggestion("Zebra", "done", waitlist) == "completed"
+    assert status_suggestion("In Progress:Building", "started", waitlist) == "in_progress"
+    assert status_suggestion("Mystery", "", waitlist) == ""
     fake_client.found = [Container("1", "Nowhere", "board")]
     assert (
         as_user(alice).post(f"{V1}/integrations/{integration.id}/status-maps/issue/refresh").status_code
