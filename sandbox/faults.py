@@ -76,6 +76,10 @@ class Trouble:
                 raise KeyError(name)
             setattr(self.knobs, name, value)
 
+    @property
+    def is_clear(self) -> bool:
+        return not self._faults and self.knobs == Knobs()
+
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()

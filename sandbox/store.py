@@ -51,9 +51,10 @@ class Store:
             )
             return list(rows)
 
-    def save(self, world: str, kind: str, id: str, place: int, body: bytes | None) -> None:
+    def save(self, world: str, kind: str, id: str, place: int, document: Document | None) -> None:
         if self._database is None:
             return
+        body = None if document is None else orjson.dumps(document, default=str)
         with self._lock:
             if body is None:
                 self._database.execute(
@@ -85,6 +86,7 @@ class World:
     def __init__(self, name: str, store: Store) -> None:
         self.name = name
         self.lock = threading.RLock()
+        self.changes = 0  # writes so far, by which somebody who looked earlier sees that there were more
         self._store = store
         self._kinds: dict[str, dict[str, Document]] = {}
         self._places: dict[tuple[str, str], int] = {}
@@ -106,7 +108,8 @@ class World:
         with self.lock:
             self._kinds.setdefault(kind, {})[str(id)] = copy.deepcopy(document)
             place = self._places.setdefault((kind, str(id)), len(self._places))
-            self._store.save(self.name, kind, str(id), place, orjson.dumps(document, default=str))
+            self._store.save(self.name, kind, str(id), place, document)
+            self.changes += 1
         return document
 
     def drop(self, kind: str, id: str | int) -> bool:
@@ -115,6 +118,7 @@ class World:
             if self._kinds.get(kind, {}).pop(str(id), None) is None:
                 return False
             self._store.save(self.name, kind, str(id), 0, None)
+            self.changes += 1
             return True
 
     def all(self, kind: str) -> list[Document]:
@@ -144,4 +148,5 @@ class World:
         with self.lock:
             self._kinds.clear()
             self._places.clear()
+            self.changes += 1
             self._store.clear(self.name)

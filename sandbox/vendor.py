@@ -100,6 +100,7 @@ class Vendor:
         self.__routes = self.__make_routes()
         if self.world.is_empty:
             self.seed()
+        self.__seeded = self.world.changes
 
     # --- what a vendor says ----------------------------------------------------------------------------------------
 
@@ -189,6 +190,16 @@ class Vendor:
                 )
             )
 
+    @property
+    def is_fresh(self) -> bool:
+        """True if nothing happened since the seed, so that there is nothing to reset."""
+        return (
+            self.world.changes == self.__seeded
+            and not self.requests
+            and not self.listeners
+            and self.trouble.is_clear
+        )
+
     def reset(self) -> None:
         """Back to the seed: records, faults, knobs, logs."""
         with self.world.lock:
@@ -198,6 +209,7 @@ class Vendor:
             self.sender.forget(self.slug)
             self.__window = (0, 0)
             self.seed()
+            self.__seeded = self.world.changes
 
     def fail(self, kind: str = "status", **options: Any) -> None:
         """Asks for a fault; see ``faults.Fault``."""

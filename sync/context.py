@@ -45,7 +45,7 @@ class ResourceContext:
 
     @property
     def sends_out(self) -> bool:
-        return self.policy.direction is not Direction.IN and not self.integration.read_only
+        return self.policy.direction is not Direction.IN
 
     @cached_property
     def has_listed_children(self) -> bool:
@@ -163,7 +163,6 @@ def _policy(integration: Integration, resource: str) -> Policy:
         strategy=Strategy(integration.conflict_strategy),
         fallback=Strategy(integration.fallback_strategy),
         rules={**rules, **rules_for(integration=integration, resource=resource)},
-        writable_external=frozenset() if integration.read_only else None,
     )
 
 

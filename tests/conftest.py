@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests import template_db
+
 HERE = Path(__file__).parent
 #: per connector: how much of its traffic was held against its vendor's document (tests/contract)
 TALLY = pytest.StashKey[dict[str, Counter[str]]]()
@@ -68,6 +70,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 f"{slug:<16} {counts.get('requests', 0):>6} requests {counts.get('answers', 0):>6} answers "
                 f"{counts.get('failed', 0):>4} failed"
             )
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
+    """On SQLite the database is a copy that is migrated already, in a folder that goes with the process."""
+    from django.conf import settings
+
+    given = settings.DATABASES["default"]
+    if "sqlite" not in given["ENGINE"]:
+        return bool(request.config.getvalue("reuse_db"))
+    template_db.copy_to(Path(given["TEST"]["NAME"]))
+    return True
 
 
 class OutsideNetwork(RuntimeError):

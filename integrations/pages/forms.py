@@ -86,7 +86,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Setting("resource_types", "Kinds of records", "many", is_wide=True),
             Setting("sync_direction", "Direction", "select", choices=SyncDirection.choices),
-            Setting("read_only", "Read only", "check", "Browse the other side; nothing is written there."),
+            Setting("read_only", "Read only", "check", "Browse the other side: a sync shows what it would do and writes nothing, here or there."),
             Setting("create_missing_locally", "Create here what is only there", "check"),
             Setting("create_missing_externally", "Create there what is only here", "check", "Off by default: start by reading."),
             Setting(

@@ -7,13 +7,20 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import Integration, JobAttempt, JobKind, JobStatus, SyncJob, SyncLog
 from integrations.models import Mapping as PairMapping
 from integrations.models.jobs import OPEN_JOB_STATUSES
-from integrations.services.jobs import dead_letters_requeue, job_cancel, job_retry
+from integrations.services.jobs import (
+    dead_letters_requeue,
+    job_cancel,
+    job_retry,
+    job_take_back,
+    job_writes,
+)
 from integrations.services.problems import Refused
 from workspace.access import Action
 from workspace.models import Tenant
@@ -106,11 +113,43 @@ class JobDetail(HubView):
             "log_count": SyncLog.objects.filter(job=job).count(),
             "can_retry": job.status in RETRYABLE,
             "can_cancel": job.status in OPEN_JOB_STATUSES and not job.cancel_requested,
-            "is_preview": job.kind == JobKind.PREVIEW,
+            "is_preview": job.kind == JobKind.PREVIEW or job.integration.read_only,
             "preview": preview_of(job),
+            "can_take_back": job.status not in OPEN_JOB_STATUSES and bool(job_writes(job)),
+            "taken_back": taken_back(job),
             "may_read_payloads": self.may(Action.READ_PAYLOADS),
         }
         return self.render(context=context)
+
+
+class JobTakeBack(HubView):
+    """Says what would be taken back, and does it when told so."""
+
+    title = "Take back this run"
+    template_name = "hub/take_back.html"
+    action = Action.MANAGE
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        job = self.one(SyncJob.objects.select_related("integration"), pk=pk)
+        return self.render(context={"job": job, "writes": job_writes(job)})
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        job = self.one(SyncJob.objects.select_related("integration", "tenant"), pk=pk)
+        try:
+            made = job_take_back(job=job, user=request.user)
+        except Refused as refused:
+            self.say(refused.message, "error")
+            return redirect("hub:job", pk=pk)
+        self.say("The run is being taken back; this page says what came of it.")
+        return redirect("hub:job", pk=made.pk)
+
+
+def taken_back(job: SyncJob) -> dict[str, Any]:
+    """What a run that takes another back did and left alone; empty for others and while it runs."""
+    result = job.result if isinstance(job.result, dict) else {}
+    if job.kind != JobKind.ROLLBACK or "reverted" not in result:
+        return {}
+    return {"of": job.options.get("job", ""), "reverted": result["reverted"], "refused": result["refused"]}
 
 
 OUTCOME_WORDS = {
@@ -252,4 +291,4 @@ class DeadLettersRequeue(HubAction):
         return self.back(reverse("hub:dead_letters"))
 
 
-__all__ = ["DAY", "DeadLetters", "DeadLettersRequeue", "JobDetail", "JobDo", "JobList", "job_context"]
+__all__ = ["DAY", "DeadLetters", "DeadLettersRequeue", "JobDetail", "JobDo", "JobList", "JobTakeBack", "job_context"]

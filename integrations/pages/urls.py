@@ -8,7 +8,7 @@ from .actions import IntegrationDo, SyncAll
 from .create import ChooseSystem, Connect, Setup
 from .dashboard import Dashboard
 from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
-from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList
+from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList, JobTakeBack
 from .logs import LogDetail, LogList
 from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
 from .maps import FieldMapEdit, StatusMapSave
@@ -35,6 +35,7 @@ urlpatterns = [
     path("logs/<int:pk>/", LogDetail.as_view(), name="log"),
     path("jobs/", JobList.as_view(), name="jobs"),
     path("jobs/<uuid:pk>/", JobDetail.as_view(), name="job"),
+    path("jobs/<uuid:pk>/take-back/", JobTakeBack.as_view(), name="job_take_back"),
     path("jobs/<uuid:pk>/do/<slug:action>", JobDo.as_view(), name="job_do"),
     path("dead-letters/", DeadLetters.as_view(), name="dead_letters"),
     path("dead-letters/requeue", DeadLettersRequeue.as_view(), name="dead_letters_requeue"),

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from connectors import registry
@@ -30,7 +31,7 @@ from integrations.models.jobs import OPEN_JOB_STATUSES
 from integrations.services.marks import mark_dirty
 from integrations.services.problems import InvalidSettings, JobAlreadyOpen, NotNow
 from live.feed import publish, sync_room
-from workspace.models import Tenant
+from workspace.models import Change, Tenant
 from workspace.wakeups import wake
 
 #: one of these at a time per integration
@@ -119,6 +120,42 @@ def _check_status(integration: Integration, kind: str) -> None:
             IntegrationStatus.ERROR: "It failed and waits for a person: test the connection and enable it first.",
         }
         raise NotNow(said[IntegrationStatus(integration.status)])
+
+
+# ---------------------------------------------------------------- taking back
+
+
+def job_writes(job: SyncJob) -> list[dict[str, Any]]:
+    """What a run wrote here: ``{record_type, kind, count}`` in the order of their numbers."""
+    rows = Change.objects.filter(tenant_id=job.tenant_id, job_id=job.id)
+    counted = rows.values("record_type", "kind").annotate(count=Count("id"))
+    return sorted(counted, key=lambda row: (-row["count"], row["record_type"]))
+
+
+def job_take_back(*, job: SyncJob, user: Any, now: datetime | None = None) -> SyncJob:
+    """Queue the run that takes back what ``job`` wrote here, field by field, where nobody has changed it since (E4).
+
+    Raises ``NotNow`` while it still runs, or if it wrote nothing or is being taken back already.
+    """
+    if job.status in OPEN_JOB_STATUSES:
+        raise NotNow("It has not ended yet: cancel it first, or wait.")
+    if not job_writes(job):
+        raise NotNow("It wrote nothing here, so there is nothing to take back.")
+    earlier = SyncJob.objects.filter(
+        integration_id=job.integration_id, kind=JobKind.ROLLBACK, options__job=str(job.id)
+    )
+    if earlier.filter(status__in=OPEN_JOB_STATUSES).exists():
+        raise NotNow("It is being taken back already.")
+    with transaction.atomic():
+        made = job_request(
+            integration=job.integration,
+            kind=JobKind.ROLLBACK,
+            user=user,
+            options={"job": str(job.id)},
+            now=now,
+        )
+        audit(job.integration, "job.taken_back", user=user, note=str(job.id))
+    return made
 
 
 # ---------------------------------------------------------------- cancel, retry

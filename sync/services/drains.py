@@ -26,12 +26,15 @@ BUDGET = timedelta(seconds=60)
 
 
 def integration_drain(*, integration_id: UUID) -> Counter[str]:
-    """Reconcile due pairs until none is left or the time is up: ``{outcome: count}``, "more" if some remain."""
+    """Reconcile due pairs until none is left or the time is up: ``{outcome: count}``, "more" if some remain.
+
+    Of an integration that is read only the marks wait until it no longer is.
+    """
     integration = (
         Integration.objects.running().select_related("tenant", "credential").filter(id=integration_id).first()
     )
     outcomes: Counter[str] = Counter()
-    if integration is None:
+    if integration is None or integration.read_only:
         return outcomes
     context = IntegrationContext(integration)
     ends_at = runtime().now() + BUDGET
@@ -50,7 +53,7 @@ def integration_drain(*, integration_id: UUID) -> Counter[str]:
                 token = mapping.lease_token
                 outcomes[claimed_sync(mapping, context=context, correlation_id=token, clients=clients)] += 1
         integration.refresh_from_db()
-        if integration.status not in {"ACTIVE", "DEGRADED"}:
+        if integration.status not in {"ACTIVE", "DEGRADED"} or integration.read_only:
             return outcomes
     outcomes["more"] = 1
     return outcomes
@@ -72,7 +75,11 @@ def integrations_with_work() -> list[tuple[UUID, int]]:
     open_circuit = Q(integration__breaker_state="open", integration__breaker_probe_at__gt=now)
     rows = (
         Mapping.objects.due(now)
-        .filter(integration__status__in=["ACTIVE", "DEGRADED"], integration__deleted_at__isnull=True)
+        .filter(
+            integration__status__in=["ACTIVE", "DEGRADED"],
+            integration__deleted_at__isnull=True,
+            integration__read_only=False,
+        )
         .exclude(open_circuit)
         .values_list("integration_id")
     )

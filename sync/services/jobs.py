@@ -44,6 +44,8 @@ from workspace.wakeups import wake
 logger = logging.getLogger(__name__)
 
 DEGRADED_SHARE = 0.1
+#: what may run while nothing may be written: these only look then
+LOOKING_KINDS = (JobKind.PREVIEW, JobKind.MANUAL, JobKind.INITIAL)
 METHODS = {JobKind.MANUAL: SyncMethod.MANUAL, JobKind.WEBHOOK: SyncMethod.WEBHOOK}
 
 
@@ -127,6 +129,8 @@ def _refusal(job: SyncJob, integration: Integration) -> str:
         }:
             return ""
         return f"The integration is {integration.get_status_display().lower()}."
+    if integration.read_only and job.kind not in LOOKING_KINDS:
+        return "The integration is read only: nothing is written on either side. Sync by hand to see what would be."
     if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
         return "Outside the integration's sync window."
     return ""
@@ -155,6 +159,8 @@ def window_is_open(integration: Integration, now: datetime) -> bool:
 def _work(job: SyncJob) -> JobStatus:
     match job.kind:
         case JobKind.PREVIEW:
+            return _preview(job)
+        case _ if job.integration.read_only:
             return _preview(job)
         case JobKind.ROLLBACK:
             result = rollbacks.rollback(job)

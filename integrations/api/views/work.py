@@ -31,7 +31,7 @@ from integrations.api.serializers.work import (
 )
 from integrations.models import Integration, Mapping, SyncJob, SyncLog, WebhookDelivery
 from integrations.services.deliveries import deliveries_replay, delivery_replay
-from integrations.services.jobs import dead_letters_requeue, job_cancel, job_retry
+from integrations.services.jobs import dead_letters_requeue, job_cancel, job_retry, job_take_back
 from integrations.services.mappings import (
     mapping_create_again,
     mapping_link_existing,
@@ -128,7 +128,10 @@ class JobViewSet(TenantViewSet):
     )
     filterset_class = JobFilter
     lookup_value_converter = "uuid"
-    actions: ClassVar[dict[str, Action]] = dict.fromkeys(["cancel", "retry"], Action.OPERATE)
+    actions: ClassVar[dict[str, Action]] = {
+        **dict.fromkeys(["cancel", "retry"], Action.OPERATE),
+        "take_back": Action.MANAGE,
+    }
 
     def get_serializer_class(self) -> Any:
         return JobOut if self.action == "list" else JobDetail
@@ -147,6 +150,13 @@ class JobViewSet(TenantViewSet):
     def retry(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Begin a failed or dead job anew, where its progress stands."""
         return self._acted(job_retry(job=self.get_object(), user=request.user))
+
+    @extend_schema(request=None, responses={202: JobOut})
+    @action(detail=True, methods=["post"], url_path="take-back")
+    def take_back(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Take back what the run wrote here, where nobody has changed it since. Answers the run that does it."""
+        made = job_take_back(job=self.get_object(), user=request.user)
+        return Response(JobOut(made, context=self.get_serializer_context()).data, status=202)
 
 
 @extend_schema(tags=["jobs"], parameters=[TENANT_PARAMETER])

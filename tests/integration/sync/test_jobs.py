@@ -452,6 +452,45 @@ def test_a_dry_run_of_one_resource_asks_for_that_one_only(hub: Hub) -> None:
     assert {what for verb, what in hub.vendor.calls if verb == "list"} == {"member"}
 
 
+# -- read only -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [JobKind.MANUAL, JobKind.INITIAL])
+def test_a_read_only_integration_shows_what_a_sync_would_do_and_writes_on_neither_side(
+    hub: Hub, linked: Linked, kind: JobKind
+) -> None:
+    task, card = linked()
+    hub.configure(read_only=True)
+    hub.vendor.change(card, name="Changed there")
+    hub.vendor.add("card", name="Only there")
+    hub.edit(task, description="Changed here")
+    hub.clock.wait(minutes=10)
+    job = hub.pull(kind)
+    hub.push()
+    assert job.result["counts"] == {"update_here": 1, "create_here": 1}
+    assert hub.fresh(task).title == "Paint the boat" and hub.vendor.writes == []
+    assert Task.objects.count() == 1
+
+
+def test_what_changed_while_an_integration_was_read_only_goes_out_afterwards(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.configure(read_only=True)
+    hub.edit(task, title="Changed here")
+    hub.push()
+    assert card.data["name"] == "Paint the boat"
+    hub.configure(read_only=False)
+    hub.push()
+    assert card.data["name"] == "Changed here"
+
+
+def test_a_read_only_integration_skips_its_schedule_and_says_why(hub: Hub) -> None:
+    _cards(hub, 1)
+    hub.configure(read_only=True)
+    job = hub.pull(JobKind.SCHEDULED)
+    assert job.status == "skipped" and "read only" in job.status_reason
+    assert Task.objects.count() == 0
+
+
 # -- roll back ---------------------------------------------------------------------------------------------
 
 
