@@ -7,7 +7,7 @@ from django.db import transaction
 from integrations.models import Mapping
 from tests.simulation.oracle import Violation
 from tests.simulation.vendor import PROFILES
-from tests.simulation.world import World
+from tests.simulation.world import DECLARED, World
 from workspace.models import Change
 
 
@@ -23,6 +23,15 @@ def profiles_of(seed: int) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(names[(start + offset * (1 + seed % 2)) % len(names)] for offset in range(count))
     )
+
+
+def kinds_of(seed: int) -> tuple[str, ...]:
+    """As ``profiles_of``, but every other seed meets a kind that a connector declares, in turn, some beside another."""
+    if seed % 2:
+        return profiles_of(seed)
+    declared = sorted(DECLARED)
+    others = profiles_of(seed)[:1] if seed % 3 == 0 else ()
+    return (declared[seed // 2 % len(declared)], *others)
 
 
 def run_seed(seed: int, profiles: tuple[str, ...], *, steps: int) -> World:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.runs import Failure, profiles_of, run_seed
+from tests.simulation.runs import Failure, kinds_of, profiles_of, run_seed
+from tests.simulation.world import DECLARED
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300"))
 STEPS = int(os.environ.get("SIMULATION_STEPS", "100"))
@@ -31,9 +32,14 @@ def test_seeds_that_once_failed_stay_green() -> None:
 def test_random_runs_converge_and_lose_nothing(first: int) -> None:
     for seed in range(first, min(first + CHUNK, SEEDS + 1)):
         try:
-            run_seed(seed, profiles_of(seed), steps=STEPS)
+            run_seed(seed, kinds_of(seed), steps=STEPS)
         except Failure as failure:
             pytest.fail(str(failure), pytrace=False)
+
+
+def test_every_connector_s_kind_of_vendor_has_its_seeds() -> None:
+    met = {name for seed in range(1, SEEDS + 1) for name in kinds_of(seed)}
+    assert met >= set(DECLARED) or SEEDS < 2 * len(DECLARED)
 
 
 @pytest.mark.django_db

@@ -33,12 +33,15 @@ from integrations.models import (
 from integrations.services.marks import mark_dirty
 from sync.runtime import use_runtime
 from sync.services import deliveries, drains, jobs, maintenance, outbox
+from tests.simulation.declared import declared_profiles
 from tests.simulation.oracle import Oracle
 from tests.simulation.vendor import PROFILES, Card, SimClient, SimVendor, sim_connector
 from workspace import ids, wakeups
 from workspace.models import Change, OriginKind, Task, Tenant
 from workspace.services import Origin, StaleRevision, record_create, record_delete, record_update
 
+DECLARED = declared_profiles()
+KINDS = {**PROFILES, **DECLARED}
 POINTS = (
     "after_intent", "after_call", "before_call", "after_bring_in", "after_bases", "before_cursor", "after_page",
 )  # fmt: skip
@@ -70,7 +73,7 @@ class World:
     @contextmanager
     def physics(self) -> Iterator[None]:
         """Own the clock, ids, chance, clients and wake-ups for the time of a run."""
-        connectors = {f"sim_{p}": sim_connector(PROFILES[p]) for p in self.profiles}
+        connectors = {f"sim_{p}": sim_connector(KINDS[p]) for p in self.profiles}
         id_rng = random.Random(self.seed + 1)
 
         def new_id() -> UUID:
@@ -125,7 +128,7 @@ class World:
                 delete_budget_count=1000,
                 delete_budget_percent=100,
             )
-            self.vendors[integration.id] = SimVendor(PROFILES[name], self.now)
+            self.vendors[integration.id] = SimVendor(KINDS[name], self.now)
 
     # -- steps ------------------------------------------------------------------------------------------------
 
