@@ -34,7 +34,7 @@ from connectors.base.types import (
 )
 
 from . import discovery, tasks
-from .text import to_asana
+from .text import from_asana, to_asana
 
 PAGE = 100
 PER_BATCH = 10
@@ -218,7 +218,7 @@ class AsanaClient(RestClient):
                 version = digest([row.get("name"), row.get("color")])[:16]
                 return dataclasses.replace(record, data=data, version=version)
             case "project":
-                data = {**row, "html_notes": tasks.from_asana(row.get("html_notes"))}
+                data = {**row, "html_notes": from_asana(row.get("html_notes"))}
                 data["hub"] = {"owner": read_path(row, "owner.gid", None)}
                 return dataclasses.replace(record, data=data)
         return record

@@ -220,7 +220,7 @@ def remove_webhooks(client: Opened, url: str) -> int:
 
 
 def _webhooks(client: Opened, url: str) -> list[Mapping[str, Any]]:
-    fields = "target,active,filters.resource_type,filters.resource_subtype,filters.action,filters.fields"
+    fields = "target,active,filters.resource_subtype,filters.action,filters.fields"
     params = {"workspace": client.workspace_id(), "resource": client.project_id, "opt_fields": fields}
     return [row for row in client.every("/webhooks", params) if row.get("target") == url]
 

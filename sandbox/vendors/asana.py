@@ -244,7 +244,7 @@ class Asana(AsanaState):
             **self._project_values(given),
             "modified_at": self.stamp(ms=True),
         }
-        self.world.put("project", project["gid"], project)
+        self.world.put("project", str(project["gid"]), project)
         return self._single(call, self._shown_project(project), 201)
 
     @route("GET", f"{API}/projects/<gid>", query=ONE)
@@ -301,7 +301,7 @@ class Asana(AsanaState):
             "name": self.text(given["name"], "name"),
             "color": _colour(given.get("color")),
         }
-        self.world.put("tag", tag["gid"], tag)
+        self.world.put("tag", str(tag["gid"]), tag)
         return self._single(call, _shown_tag(tag), 201)
 
     @route("PUT", f"{API}/tags/<gid>", query=ONE)

@@ -116,7 +116,7 @@ class AsanaState(Vendor):
             "tags": [self.named("tag", gid) for gid in task["tags"]],
             "parent": self.named("task", task["parent"]),
             "custom_fields": [self._shown_field(gid, task) for gid in self._fields_of(task)],
-            "external": task["external"],
+            **({"external": task["external"]} if task["external"] else {}),  # there only where it is set
             "followers": [],
             "num_subtasks": len(self.subtasks(task["gid"])),
             "permalink_url": f"https://app.asana.com/0/{seed.PROJECT}/{task['gid']}",
