@@ -383,6 +383,13 @@ class AsanaClient(RestClient):
         """A write; a refusal names the mapped path where Asana's words tell which property it is about."""
         try:
             return self.session.request(method, path, json={"data": dict(body)}, **options)
+        except RecordGone as gone:  # not the task itself perhaps, but a person or section it was to refer to
+            field = tasks.refused_field(gone.message, fields)
+            if field is None:
+                raise
+            raise RecordProblem(
+                gone.message, field=field, status=gone.status, exchange=gone.exchange
+            ) from gone
         except RecordProblem as problem:
             if type(problem) is RecordProblem and problem.field is None:
                 problem.field = tasks.refused_field(problem.message, fields)

@@ -174,7 +174,7 @@ SETTINGS = (
     SecretField(
         "time_zone",
         "Time zone of dates",
-        help="For instance Europe/Berlin; the account's own unless given.",
+        help="The account's own, such as Europe/Berlin. Only needed where ClickUp does not tell it: dates count in that zone there.",
         secret=False,
         required=False,
     ),
