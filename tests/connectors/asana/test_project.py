@@ -26,7 +26,7 @@ def stand(open_stand: Opener) -> Stand:
     return open_stand("asana")
 
 
-def make(stand: Stand, key: str = "k1", **more: Any) -> Any:
+def make(stand: Stand, key: Any = "k1", **more: Any) -> Any:
     return stand.client.create("task", {**SAMPLE, **more}, key=key)
 
 
