@@ -107,9 +107,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         "tag",
         list_path="/v2/space/{space}/tag",
         create_path="/v2/space/{space}/tag",
-        update_path="/v2/space/{space}/tag/{id}",
         delete_path="/v2/space/{space}/tag/{id}",
-        update_method="PUT",
         rows_at="tags",
         id_at="name",
     ),
@@ -416,8 +414,6 @@ class ClickUpClient(RestClient):
                     body["assignee"] = assignee
                 self._put("comment", external_id, body)
                 return self.get("comment", external_id, parent_id=parent)
-            case "tag":
-                return self._update_tag(external_id, fields, now)
             case "list":
                 body = {
                     "name": now.data.get("name"),
@@ -430,14 +426,6 @@ class ClickUpClient(RestClient):
     def _put(self, resource: str, id: str, body: Mapping[str, Any]) -> Answer:
         path = self._path(ENDPOINTS[resource].update_path, id=id)
         return self.session.request("PUT", path, json=dict(body), expect_json=False)
-
-    def _update_tag(self, name: str, fields: Mapping[str, Any], now: ExternalRecord) -> ExternalRecord:
-        if str(fields.get("name", name)).lower() != name:
-            raise RecordProblem("ClickUp knows tags by their name; make a new one instead.", field="name")
-        shade = tasks.colour(fields["hub.colour"]) if fields.get("hub.colour") else now.data.get("tag_bg")
-        body = {"tag": {"name": name, "fg_color": now.data.get("tag_fg") or "#ffffff", "bg_color": shade}}
-        self._put("tag", name, body)
-        return self.get("tag", name)
 
     def _update_task(
         self, external_id: str, fields: Mapping[str, Any], current: ExternalRecord, now: ExternalRecord

@@ -95,10 +95,9 @@ TAG = Resource(
     name="tag",
     record_type="label",
     label="Tag",
-    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
+    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.DELETE}),
     create_class=CreateClass.UPSERT,  # by name
     incremental=False,
-    version_check=True,  # by the client: it reads, compares, then writes
     deletion_evidence="The tag is not among the space's, and the list can be read.",
     links=(LinkSpec("name", "name", required=True), LinkSpec("colour", "hub.colour")),
 )
@@ -260,7 +259,7 @@ CONNECTOR = Connector(
         "Formatting and threads of comments: their words are kept, replies are left out.",
         "The time of day of a due date: only its day is kept, and writing the day clears the time.",
         "Making a subtask a task of its own again, and moving tasks to another list.",
-        "Renaming a tag: ClickUp knows tags by their name, in lower case.",
+        "Renaming or colouring a tag that is there: ClickUp knows tags by their name, in lower case.",
         "Tasks of other lists that are shown in this one as well.",
     ),
     unverified=(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from sandbox.store import Document
-from sandbox.vendor import ContractFixture
+from sandbox.vendor import ContractFixture, Logged
 from sandbox.web import Call, Refusal, Reply, Route, route
 
 from . import asana_seed as seed
@@ -99,6 +99,10 @@ class Asana(AsanaState):
             "You have made too many requests recently. Please, be chill.",
             headers={"Retry-After": str(retry_after)},
         )
+
+    def reads_by_post(self, entry: Logged) -> bool:
+        """Batches are read by POST."""
+        return entry.path == f"{API}/batch"
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -615,7 +619,12 @@ class Asana(AsanaState):
         }
         return ContractFixture(
             base_url="{root}" + API,
-            settings={"project_id": seed.PROJECT, "key_field": seed.KEY_FIELD, "team_id": seed.TEAM[0]},
+            settings={
+                "project_id": seed.PROJECT,
+                "key_field": seed.KEY_FIELD,
+                "team_id": seed.TEAM[0],
+                "plan": "paid",
+            },
             secrets={"token": seed.TOKEN},
             samples={
                 "task": task,

@@ -267,17 +267,6 @@ class ClickUp(ClickUpState):
         self.world.put("tag", name, {"name": name, "tag_fg": tag.get("tag_fg"), "tag_bg": tag.get("tag_bg")})
         return {}
 
-    @route("PUT", f"{API}/space/<id>/tag/<name>")
-    def update_tag(self, call: Call, id: str, name: str) -> Any:
-        self._space(id)
-        tag = self._given(call, "tag", "tag")["tag"]
-        if self.world.get("tag", name) is None:
-            raise Refusal(404, "Tag not found", code="TAGS_001")
-        after = {"name": tag["name"].lower(), "tag_fg": tag["fg_color"], "tag_bg": tag["bg_color"]}
-        self.world.drop("tag", name)
-        self.world.put("tag", after["name"], after)
-        return {"tag": {"name": after["name"], "fg_color": after["tag_fg"], "bg_color": after["tag_bg"]}}
-
     @route("DELETE", f"{API}/space/<id>/tag/<name>")
     def delete_tag(self, call: Call, id: str, name: str) -> Any:
         self._space(id)
@@ -519,7 +508,6 @@ class ClickUp(ClickUpState):
             edits={
                 "task": {"name": "Express delivery, two cities"},
                 "comment": {"comment_text": "Another word"},
-                "tag": {"hub.colour": "#996633"},
                 "list": {"name": "Sprint 13b"},
             },
             webhook_secret=seed.HOOK_SECRET,

@@ -182,11 +182,13 @@ def test_a_create_that_could_not_be_read_back_is_in_doubt_and_found_by_its_key(s
     assert found.data["name"] == "Split payment"
 
 
-def test_a_tag_cannot_be_renamed(stand: Stand) -> None:
-    tag = stand.client.get("tag", "seo")
-    with pytest.raises(RecordProblem, match="by their name") as refused:
-        stand.client.update("tag", "seo", {"name": "search"}, current=tag)
-    assert refused.value.field == "name"
+def test_a_tag_is_known_by_its_name_so_it_is_made_once_and_never_renamed(stand: Stand) -> None:
+    made = stand.client.create("tag", {"name": "SEO"}, key="t1")
+    assert made.id == "seo"
+    assert "update" not in registry.get("clickup").resource("tag", {}).can
+    with pytest.raises(ContractBroken):
+        stand.client.update("tag", "seo", {"name": "search"}, current=made)
+    assert sent(stand) == []
 
 
 def test_a_list_is_made_in_the_folder_of_the_chosen_one(stand: Stand) -> None:
