@@ -35,6 +35,7 @@ TEN_YEARS = 10 * 365 * 24 * 3600
 
 # developer.clickup.com/docs/rate-limits: per token and minute 100, more on larger plans; the headers say how many
 REQUESTS = RateBudget(requests=100, per_seconds=60, concurrency=5)
+ALLOWANCES = ("100", "1000", "10000")  # Business and below, Business Plus, Enterprise
 LIMITS = LimitHeaders(reset_format="epoch_s")
 RULES = (
     ErrorRule(Reaction.RATE_LIMITED, body_path="ECODE", equals="APP_002"),
@@ -177,6 +178,13 @@ SETTINGS = (
         secret=False,
         required=False,
     ),
+    SecretField(
+        "requests_per_minute",
+        "Requests a minute",
+        help="What your plan allows: 100, on Business Plus 1000, on Enterprise 10000. 100 unless given.",
+        secret=False,
+        required=False,
+    ),
 )
 
 
@@ -187,7 +195,9 @@ def open_client(
     is_personal = bool(secrets.get("token"))
     # a personal token stands bare in the header, one of an app behind “Bearer”
     auth: NoAuth = ApiKey("Authorization", token) if is_personal else Bearer(token)
-    options = SessionOptions(budgets=(REQUESTS,), limits=LIMITS, rules=RULES)
+    allowed = str(settings.get("requests_per_minute") or ALLOWANCES[0])
+    budget = dataclasses.replace(REQUESTS, requests=int(allowed)) if allowed in ALLOWANCES else REQUESTS
+    options = SessionOptions(budgets=(budget,), limits=LIMITS, rules=RULES)
     session = ApiSession(base_url or DEFAULT_BASE_URL, auth, environment, options)
     return ClickUpClient(CONNECTOR, session, settings)
 
@@ -208,6 +218,8 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
         problems.append(
             ("key_field", "Give the field's id, 36 characters with four dashes; the list of fields shows it.")
         )
+    if settings.get("requests_per_minute") and str(settings["requests_per_minute"]) not in ALLOWANCES:
+        problems.append(("requests_per_minute", f"Write one of {', '.join(ALLOWANCES)}."))
     if settings.get("time_zone"):
         try:
             ZoneInfo(str(settings["time_zone"]))

@@ -497,7 +497,7 @@ class ClickUp(ClickUpState):
         }
         return ContractFixture(
             base_url="{root}/api",
-            settings={"list_id": seed.LIST, "key_field": seed.KEY_FIELD},
+            settings={"list_id": seed.LIST, "key_field": seed.KEY_FIELD, "requests_per_minute": "1000"},
             secrets={"token": seed.TOKEN},
             samples={
                 "task": task,

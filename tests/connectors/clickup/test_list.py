@@ -325,8 +325,20 @@ def test_settings_are_refused_with_the_field_and_the_fix() -> None:
     validate = registry.get("clickup").validate
     assert validate is not None
     assert validate({"list_id": "9", "key_field": seed.KEY_FIELD, "time_zone": "Europe/Berlin"}) == []
-    wrong = {"list_id": "x", "workspace_id": "y", "key_field": "z", "time_zone": "Mars"}
-    assert [field for field, _ in validate(wrong)] == ["list_id", "workspace_id", "key_field", "time_zone"]
+    wrong = {
+        "list_id": "x",
+        "workspace_id": "y",
+        "key_field": "z",
+        "time_zone": "Mars",
+        "requests_per_minute": 7,
+    }
+    assert [field for field, _ in validate(wrong)] == [
+        "list_id",
+        "workspace_id",
+        "key_field",
+        "requests_per_minute",
+        "time_zone",
+    ]
 
 
 def test_only_what_changed_since_is_listed(stand: Stand) -> None:
