@@ -18,7 +18,7 @@ from tests.sandbox_fixtures import Stand
 
 Opener = Callable[..., Stand]
 SAMPLE = {"name": "Taste the samples", "hub.status": seed.SECTIONS[1][0], "hub.labels": ["press"]}
-TODO, DOING, DONE = (seed.SECTIONS[n][0] for n in (1, 2, 4))
+TO_DO, DOING, DONE = (seed.SECTIONS[n][0] for n in (1, 2, 4))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_completing_leaves_the_task_in_its_section(stand: Stand) -> None:
     assert (done.data["hub"]["status"], done.data["completed"]) == ("completed", True)
     stored = stand.vendor.world.get("task", task.id)
     assert stored is not None
-    assert stored["memberships"] == [{"project": seed.PROJECT, "section": TODO}]
+    assert stored["memberships"] == [{"project": seed.PROJECT, "section": TO_DO}]
 
 
 def test_completing_moves_the_task_where_a_section_for_completed_tasks_is_set(open_stand: Opener) -> None:
@@ -111,7 +111,7 @@ def test_subtasks_can_be_left_out(open_stand: Opener) -> None:
 def test_a_subtask_made_here_is_in_the_project_too_and_listed_once(stand: Stand) -> None:
     parent = make(stand)
     child = make(stand, "k2", **{"hub.parent": parent.id})
-    assert (child.data["hub"]["parent"], child.data["hub"]["status"]) == (parent.id, TODO)
+    assert (child.data["hub"]["parent"], child.data["hub"]["status"]) == (parent.id, TO_DO)
     listed = [one.id for one in stand.client.list_page("task").records]
     assert listed.count(child.id) == 1
 
