@@ -205,6 +205,7 @@ def message_of(body: Any) -> str:
             "errors[0].message",
             "errors[0].detail",
             "errors[0]",
+            "err",
         ):
             found = read_path(body, path, None)
             if isinstance(found, str) and found:

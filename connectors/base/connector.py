@@ -84,6 +84,9 @@ class Connector:
     webhook_secret_from: str = (
         ""  # name of the secret that signs, where the vendor gives it (Trello app secret)
     )
+    webhook_secret_is_vendors: bool = False
+    """The vendor makes the signing secret up and tells it once, in ``WebhookRegistration.secret``. Where the hub does
+    not hold that secret (any more), a registration that is there must be removed and made anew."""
     text_format: str = "plain"
     token_url: str = ""  # where a person makes a token
     docs_url: str = ""

@@ -275,10 +275,17 @@ class RateBudget:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRegistration:
+    """A webhook as the vendor holds it.
+
+    ``secret`` is set where the vendor made up what it signs with, and tells it: the hub stores it as its newest
+    signing secret. "" means that the known one stays in force.
+    """
+
     id: str
     url: str
     events: Sequence[str] = ()
     active: bool = True
+    secret: str = field(default="", repr=False)
 
 
 class Client(Protocol):
