@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 from .errors import ConfigurationProblem
 from .paths import read_path
@@ -196,24 +199,100 @@ class OAuth2(NoAuth):
             if self._stored(secrets, "client_secret"):
                 body["client_secret"] = str(self._stored(secrets, "client_secret"))
         answer = session.fetch_token(options.token_url, body, headers, as_json=options.body_format == "json")
-        token = read_path(answer, options.access_token_path, None)
-        if not token:
-            raise ConfigurationProblem("The token address answered without an access token.")
-        seconds = read_path(answer, options.expires_in_path, None)
-        lifetime = (
-            float(seconds)
-            if isinstance(seconds, int | float | str) and str(seconds).strip()
-            else options.default_ttl_seconds
-        )
-        fresh = {
-            "access_token": token,
-            "expires_at": (now + timedelta(seconds=lifetime)).isoformat(),
-        }
-        rotated = read_path(answer, options.refresh_token_path, None)
+        fresh = _tokens_in(answer, options, now)
+        rotated = fresh.pop("refresh_token", None)
         return {**fresh, self._names.get("refresh_token", "refresh_token"): rotated} if rotated else fresh
 
     def _stored(self, secrets: Mapping[str, Any], name: str) -> Any:
         return secrets.get(self._names.get(name, name), "")
+
+
+def _tokens_in(answer: Any, options: OAuth2Settings, now: datetime) -> dict[str, Any]:
+    """``access_token``, ``expires_at`` and, if one came, ``refresh_token``. Raises ``ConfigurationProblem``."""
+    token = read_path(answer, options.access_token_path, None)
+    if not token:
+        raise ConfigurationProblem("The token address answered without an access token.")
+    seconds = read_path(answer, options.expires_in_path, None)
+    lifetime = (
+        float(seconds)
+        if isinstance(seconds, int | float | str) and str(seconds).strip()
+        else options.default_ttl_seconds
+    )
+    found = {"access_token": token, "expires_at": (now + timedelta(seconds=lifetime)).isoformat()}
+    renewal = read_path(answer, options.refresh_token_path, None)
+    return {**found, "refresh_token": renewal} if renewal else found
+
+
+# --- consent in the browser ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ConsentRequest:
+    """One person's way to the vendor and back: what both ends of it must have in common.
+
+    ``settings`` fill the names in addresses; ``site``, the origin of the API's address, where they have no ``site``.
+    ``verifier`` is the secret of PKCE (RFC 7636); the vendor sees its digest first and the secret itself at the end.
+    """
+
+    consent: OAuth2Consent
+    settings: Mapping[str, Any]
+    site: str
+    client_id: str
+    callback: str
+    state: str
+    verifier: str
+
+    def address(self) -> str:
+        """Where the person is sent. Raises ``ConfigurationProblem`` naming the setting that an address lacks."""
+        options = self.consent.settings
+        params = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.callback,
+            "state": self.state,
+            **dict(self.consent.extra),
+        }
+        if options.scopes:
+            params["scope"] = self.consent.scope_separator.join(options.scopes)
+        if self.consent.uses_pkce:
+            digest = hashlib.sha256(self.verifier.encode()).digest()
+            params |= {
+                "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+                "code_challenge_method": "S256",
+            }
+        base = self._filled(self.consent.authorize_url)
+        return f"{base}{'&' if '?' in base else '?'}{urlencode(params)}"
+
+    def exchange(self, session: ApiSession, code: str, client_secret: str) -> dict[str, Any]:
+        """The secrets to store, for the code the person came back with. One request; raises ``SyncError``."""
+        options = self.consent.settings
+        body = {
+            **dict(options.extra),
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.callback,
+        }
+        headers: dict[str, str] = {}
+        if options.client_auth == "basic":
+            pair = f"{self.client_id}:{client_secret}".encode()
+            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
+        else:
+            body |= {"client_id": self.client_id, "client_secret": client_secret}
+        if self.consent.uses_pkce:
+            body["code_verifier"] = self.verifier
+        answer = session.fetch_token(
+            self._filled(options.token_url), body, headers, as_json=options.body_format == "json"
+        )
+        return _tokens_in(answer, options, session.environment.now())
+
+    def _filled(self, address: str) -> str:
+        def value(name: re.Match[str]) -> str:
+            found = str(self.settings.get(name[1]) or (self.site if name[1] == "site" else ""))
+            if not found:
+                raise ConfigurationProblem(f"Fill in {name[1].replace('_', ' ')} in the settings first.")
+            return found
+
+        return re.sub(r"\{(\w+)\}", value, address)
 
 
 class SessionLogin(NoAuth):

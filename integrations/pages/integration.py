@@ -32,6 +32,7 @@ from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY
 from .base import HubAction, HubView, filter_words, keyset
+from .consent import consent_facts
 from .figures import BAD_LOGS, GOOD_LOGS, Numbers, cause, next_syncs, numbers_of, rate, system_name
 from .forms import (
     BY_KEY,
@@ -270,6 +271,7 @@ def settings_context(
         "secret_once": secret if view.may(Action.MANAGE) else "",
         "has_webhooks": connector.webhooks_of(integration.options) is not None,
         "token_url": connector.token_url,
+        "consent": consent_facts(request, integration),
     }
 
 

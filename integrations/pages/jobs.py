@@ -291,4 +291,13 @@ class DeadLettersRequeue(HubAction):
         return self.back(reverse("hub:dead_letters"))
 
 
-__all__ = ["DAY", "DeadLetters", "DeadLettersRequeue", "JobDetail", "JobDo", "JobList", "JobTakeBack", "job_context"]
+__all__ = [
+    "DAY",
+    "DeadLetters",
+    "DeadLettersRequeue",
+    "JobDetail",
+    "JobDo",
+    "JobList",
+    "JobTakeBack",
+    "job_context",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from .actions import IntegrationDo, SyncAll
+from .consent import ConsentBegin, ConsentCallback
 from .create import ChooseSystem, Connect, Setup
 from .dashboard import Dashboard
 from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
@@ -21,6 +22,8 @@ urlpatterns = [
     path("integrations/new/", ChooseSystem.as_view(), name="integration_new"),
     path("integrations/new/<slug:slug>/", Connect.as_view(), name="integration_connect"),
     path("integrations/<uuid:pk>/", IntegrationPage.as_view(), name="integration"),
+    path("integrations/<uuid:pk>/consent", ConsentBegin.as_view(), name="consent_begin"),
+    path("consent/callback", ConsentCallback.as_view(), name="consent_callback"),
     path("integrations/<uuid:pk>/delete", IntegrationDelete.as_view(), name="integration_delete"),
     path("integrations/<uuid:pk>/do/<slug:action>", IntegrationDo.as_view(), name="integration_do"),
     path("integrations/<uuid:pk>/setup/<slug:step>/", Setup.as_view(), name="integration_setup"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -184,6 +184,16 @@ def draft_client(
     )
 
 
+def deployment_environment() -> Environment:
+    """What this deployment lets any client do: where it may go, and how much it may take in."""
+    return Environment(
+        allow_private_network=settings.LOCKSTEP_ALLOW_PRIVATE_NETWORK,
+        allow_http=settings.LOCKSTEP_ALLOW_HTTP,
+        max_response_bytes=settings.LOCKSTEP_RESPONSE_MAX_BYTES,
+        client_identifier="lockstep",
+    )
+
+
 def _open(
     *,
     tenant: Tenant,
@@ -205,15 +215,12 @@ def _open(
         exchanges.append(exchange)
         del exchanges[:-EXCHANGES_KEPT]
 
-    environment = Environment(
+    environment = replace(
+        deployment_environment(),
         now=now,
         gate=gate,
         on_exchange=keep,
-        allow_private_network=settings.LOCKSTEP_ALLOW_PRIVATE_NETWORK,
-        allow_http=settings.LOCKSTEP_ALLOW_HTTP,
         timeout_seconds=float(timeout_seconds),
-        max_response_bytes=settings.LOCKSTEP_RESPONSE_MAX_BYTES,
-        client_identifier="lockstep",
         refresh_secrets=refresh,
     )
     return HubClient(connector.open(address, options, secrets, environment), gate, exchanges)
