@@ -110,6 +110,8 @@ class OAuth2Settings:
     refresh_margin_seconds: int = 120
     header: str = "Authorization"
     prefix: str = "Bearer "
+    keeps: tuple[str, ...] = ()
+    """Further members of the token's answer to store with the secrets (Salesforce's ``instance_url``)."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ class OAuth2(NoAuth):
         fresh = {
             "access_token": token,
             "expires_at": (now + timedelta(seconds=lifetime)).isoformat(),
+            **{name: answer[name] for name in options.keeps if isinstance(answer, dict) and answer.get(name)},
         }
         rotated = read_path(answer, options.refresh_token_path, None)
         return {**fresh, self._names.get("refresh_token", "refresh_token"): rotated} if rotated else fresh
