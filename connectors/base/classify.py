@@ -247,7 +247,7 @@ def field_of(body: Any) -> str | None:
                     name = ".".join(str(part) for part in name)
                 if name:
                     names.append(str(name))
-        if not names and errors is body.get("fields"):  # {"fields": ["Name"]}
+        if not names and "errors" not in body and "fields" in body:  # {"fields": ["Name"]}
             names = [entry for entry in errors if isinstance(entry, str)]
     elif isinstance(body.get("field"), str):
         names = [body["field"]]
