@@ -26,21 +26,24 @@ REQUESTS = RateBudget(requests=15_000, per_seconds=86_400, concurrency=10, reser
 EXHAUSTED_WAIT_SECONDS = 900.0  # the window rolls, so a little comes back all the time
 LIMITS = LimitHeaders(usage_header="sforce-limit-info", usage=r"api-usage=(\d+)/(\d+)")
 
+#: never a good answer: a record's own text may hold any of these words
+REFUSED = ("4xx", "5xx")
+
 RULES = (
     ErrorRule(Reaction.RATE_LIMITED, status=(403,), body_contains='"REQUEST_LIMIT_EXCEEDED"'),
     ErrorRule(Reaction.REAUTH, status=(403,), body_contains='"API_DISABLED_FOR_ORG"'),
     ErrorRule(Reaction.REAUTH, status=(403,), body_contains='"API_CURRENTLY_DISABLED"'),
     ErrorRule(Reaction.REAUTH, status=(401, 403), body_contains='"INVALID_SESSION_ID"'),
-    ErrorRule(Reaction.GONE, body_contains='"ENTITY_IS_DELETED"'),
-    ErrorRule(Reaction.RETRY, body_contains='"UNABLE_TO_LOCK_ROW"'),
-    ErrorRule(Reaction.RETRY, body_contains='"QUERY_TIMEOUT"'),
-    ErrorRule(Reaction.RETRY, body_contains='"SERVER_UNAVAILABLE"'),
-    ErrorRule(Reaction.EXISTS, body_contains='"DUPLICATES_DETECTED"'),
-    ErrorRule(Reaction.EXISTS, body_contains='"DUPLICATE_VALUE"'),
+    ErrorRule(Reaction.GONE, status=REFUSED, body_contains='"ENTITY_IS_DELETED"'),
+    ErrorRule(Reaction.RETRY, status=REFUSED, body_contains='"UNABLE_TO_LOCK_ROW"'),
+    ErrorRule(Reaction.RETRY, status=REFUSED, body_contains='"QUERY_TIMEOUT"'),
+    ErrorRule(Reaction.RETRY, status=REFUSED, body_contains='"SERVER_UNAVAILABLE"'),
+    ErrorRule(Reaction.EXISTS, status=REFUSED, body_contains='"DUPLICATES_DETECTED"'),
+    ErrorRule(Reaction.EXISTS, status=REFUSED, body_contains='"DUPLICATE_VALUE"'),
     # a field or object that this user may not see does not exist for it
     ErrorRule(Reaction.PERMISSION, status=(400,), body_contains='"INVALID_FIELD"'),
     ErrorRule(Reaction.PERMISSION, status=(400,), body_contains='"INVALID_TYPE"'),
-    ErrorRule(Reaction.PERMISSION, body_contains='"INSUFFICIENT_ACCESS'),
+    ErrorRule(Reaction.PERMISSION, status=REFUSED, body_contains='"INSUFFICIENT_ACCESS'),
     ErrorRule(
         Reaction.FATAL,
         status=(300,),
