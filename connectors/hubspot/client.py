@@ -260,7 +260,11 @@ class HubSpotClient(RestClient):
         write = object_write(resource, fields, None, now=self.session.environment.now())
         self._complete_stage(resource, write.properties, is_new=True)
         properties = {name: value for name, value in write.properties.items() if value != ""}
-        id = self._upsert(kind, properties, key) if self.key_property else self._post(kind, properties)
+        id = (
+            self._upsert(kind, properties, _own_key(resource, key))
+            if self.key_property
+            else self._post(kind, properties)
+        )
         try:
             if write.company:
                 self._associate(kind.path, id, "companies", write.company)
@@ -360,7 +364,8 @@ class HubSpotClient(RestClient):
         endpoint = self.endpoint(resource)
         params = {**endpoint.get_params, "idProperty": self.key_property}
         try:
-            answer = self.session.get(self._path(endpoint.get_path, id=key), params=params)
+            path = self._path(endpoint.get_path, id=_own_key(resource, key))
+            answer = self.session.get(path, params=params)
         except (RecordGone, RecordProblem):
             return None  # RecordProblem: the property itself was never made, so no record can bear it
         row = self.record_in(endpoint, answer)
@@ -434,6 +439,11 @@ def key_property(settings: Mapping[str, Any]) -> str:
     """Name of the unique property that carries the hub's key; "" where it is switched off."""
     given = str(settings.get("key_property") or DEFAULT_KEY).strip()
     return "" if given.lower() == "off" else given
+
+
+def _own_key(resource: str, key: str) -> str:
+    """The key's value: several resources are notes, and each has keys of its own."""
+    return f"{resource}.{key}" if OBJECTS[resource].parent else key
 
 
 def more_properties(settings: Mapping[str, Any]) -> dict[str, list[str]]:

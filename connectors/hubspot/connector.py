@@ -157,7 +157,7 @@ CONTACT = _resource(
             LinkSpec("owner", "properties.hubspot_owner_id", _OWNER),
         ),
     },
-    status_links=("stage",),
+    # no status table: it would be asked for with members and customers too, who have no stage
 )
 
 DEAL = _resource(

@@ -105,30 +105,40 @@ def record_url(account: Mapping[str, Any], kind: ObjectType, data: Mapping[str, 
 
 
 def containers(client: Opened, kind: str, parent_id: str) -> list[Container]:
-    """Kinds: pipeline, stage (of deals), owner, property (of the type given as parent), lead_status.
+    """Kinds: pipeline, stage (of deals), status (of contacts as leads), owner, property (of the type given as parent).
 
-    Without a kind: the pipelines and their stages.
+    Without a kind: pipelines, stages and statuses.
     """
     match kind:
         case "":
-            return [*_pipelines(client.session), *stages(client.session, client.pipeline)]
+            found = [*_pipelines(client.session), *stages(client.session, client.pipeline)]
+            return [*found, *_lead_statuses(client.session)]
         case "pipeline":
             return _pipelines(client.session)
         case "stage" | "pipeline_stage":
             return stages(client.session, parent_id or client.pipeline)
         case "owner" | "user" | "member":
             return list(_owners(client.session))
-        case "lead_status":
-            path = "/crm/v3/properties/contacts/hs_lead_status"
-            options = rows_in(client.session.get(path).body, "options", "lead statuses")
-            return [_option(one) for one in options if isinstance(one, dict) and one.get("value")]
+        case "status" | "lead_status":
+            return _lead_statuses(client.session)
         case "property" | "custom_field":
             return list(_properties(client.session, parent_id or "deals"))
     return []
 
 
-def _option(row: Mapping[str, Any]) -> Container:
-    return Container(str(row["value"]), str(row.get("label") or row["value"]), "lead_status")
+def _lead_statuses(session: ApiSession) -> list[Container]:
+    """What a contact's hs_lead_status may be; nothing where the token may not read properties."""
+    try:
+        body = session.get("/crm/v3/properties/contacts/hs_lead_status").body
+    except (PermissionProblem, RecordGone):
+        return []
+    return [
+        Container(
+            str(row["value"]), str(row.get("label") or row["value"]), "status", extra={"resource": "contact"}
+        )
+        for row in rows_in(body, "options", "lead statuses")
+        if isinstance(row, dict) and row.get("value")
+    ]
 
 
 def _deal_pipelines(session: ApiSession) -> list[Mapping[str, Any]]:

@@ -106,17 +106,17 @@ def _rights(client: Opened) -> list[Check]:
 
 
 def containers(session: ApiSession, root: str, kind: str, parent_id: str) -> list[Container]:
-    """Kinds: stage (of opportunities; also without a kind), lead_status, task_status, user, object, field (of the object
-    given as parent)."""
+    """Kinds: stage (of opportunities), status (of leads and tasks), user, object, field (of the object given as parent).
+
+    Without a kind: stages and statuses.
+    """
     match kind:
-        case "" | "stage":
+        case "":
+            return [*stages(session, root), *_statuses(session, root)]
+        case "stage":
             return stages(session, root)
-        case "lead_status":
-            return [
-                _status(row, "lead_status", "IsConverted") for row in _query(session, root, LEAD_STATUSES)
-            ]
-        case "task_status":
-            return [_status(row, "task_status", "IsClosed") for row in _query(session, root, TASK_STATUSES)]
+        case "status":
+            return _statuses(session, root)
         case "user" | "owner" | "member":
             return [
                 Container(str(row.get("Id")), str(row.get("Name")), "user", extra={"email": row.get("Email")})
@@ -145,9 +145,19 @@ def stages(session: ApiSession, root: str) -> list[Container]:
     return found
 
 
-def _status(row: Mapping[str, Any], kind: str, flag: str) -> Container:
-    value = str(row.get("ApiName") or row.get("MasterLabel") or "")
-    return Container(value, str(row.get("MasterLabel") or value), kind, extra={flag: row.get(flag)})
+def _statuses(session: ApiSession, root: str) -> list[Container]:
+    """Of leads and of tasks, which may bear the same names."""
+    found = []
+    for resource, query, flag in (
+        ("lead", LEAD_STATUSES, "IsConverted"),
+        ("task", TASK_STATUSES, "IsClosed"),
+    ):
+        for row in _query(session, root, query):
+            value = str(row.get("ApiName") or row.get("MasterLabel") or "")
+            extra = {"resource": resource, flag: row.get(flag)}
+            if value:
+                found.append(Container(value, str(row.get("MasterLabel") or value), "status", extra=extra))
+    return found
 
 
 def _fields(session: ApiSession, root: str, name: str) -> Iterator[Container]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.store import Document
-from sandbox.vendor import ContractFixture, Sheet, SheetField
+from sandbox.vendor import ContractFixture, Logged, Sheet, SheetField
 from sandbox.web import Call, Refusal, Reply, Route, route
 
 from . import hubspot_seed as seed
@@ -118,6 +118,9 @@ class HubSpot(HubSpotState):
         for name in call.query:
             if spec.query is not None and name not in spec.query:
                 raise Refusal(400, f"Unknown parameter {name}")
+
+    def reads_by_post(self, entry: Logged) -> bool:
+        return entry.path.endswith(("/search", "/batch/read"))
 
     # --- helpers of handlers -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox.vendor import ContractFixture, Sheet, SheetField
+from sandbox.vendor import ContractFixture, Logged, Sheet, SheetField
 from sandbox.web import Call, Refusal, Reply, Route, route
 
 from . import salesforce_seed as seed
@@ -78,6 +78,9 @@ class Salesforce(SalesforceState):
         for name in call.query:
             if spec.query is not None and name not in spec.query:
                 raise bad("INVALID_QUERY_PARAMETER", f"Unknown parameter {name}")
+
+    def reads_by_post(self, entry: Logged) -> bool:
+        return entry.path.startswith(f"{ROOT}/composite/sobjects/")
 
     # --- queries -------------------------------------------------------------------------------------------------
 
