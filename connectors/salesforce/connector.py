@@ -18,7 +18,7 @@ from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, 
 
 from .client import PAGE_SIZE, SalesforceClient, more_fields
 from .objects import SOBJECTS
-from .session import REQUESTS, open_session
+from .session import DEFAULT_BASE_URL, REQUESTS, open_session
 
 ALL = frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE})
 #: rows are committed later than they are stamped
@@ -228,7 +228,6 @@ SETTINGS = (
         "My Domain",
         help="The org's own host without https://, for example acme.my.salesforce.com or acme--dev.sandbox.my.salesforce.com.",
         secret=False,
-        required=False,
     ),
     SecretField(
         "external_id_field",
@@ -305,6 +304,7 @@ CONNECTOR = Connector(
     settings=SETTINGS,
     resources=RESOURCES,
     open=open_client,
+    default_base_url=DEFAULT_BASE_URL,
     budgets=(REQUESTS,),
     webhooks=None,
     webhook_help="Salesforce signs no webhooks. It is polled, one query for each object, deletions among the answers. For faster "

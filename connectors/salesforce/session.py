@@ -21,6 +21,9 @@ from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession, SessionOptions
 from connectors.base.types import RateBudget
 
+DEFAULT_BASE_URL = "https://login.salesforce.com"
+"""Stands for "the org's My Domain": records are never asked for here."""
+
 #: a Developer Edition's requests in rolling 24 hours; what the org really has is in every answer's header
 REQUESTS = RateBudget(requests=15_000, per_seconds=86_400, concurrency=10, reserve=0.2)
 EXHAUSTED_WAIT_SECONDS = 900.0  # the window rolls, so a little comes back all the time
@@ -123,12 +126,13 @@ def failure_in(part: Mapping[str, Any], answer: Answer, session: ApiSession) -> 
 
 
 def base_of(base_url: str, settings: Mapping[str, Any]) -> str:
-    """The org's own address: what was entered as base address, else its My Domain."""
+    """The org's own address: its My Domain, unless another base address was entered."""
+    if base_url and base_url.rstrip("/") != DEFAULT_BASE_URL:
+        return base_url.rstrip("/")
     domain = str(settings.get("my_domain") or "").strip().strip("/")
-    base = base_url or (f"https://{domain}" if domain else "")
-    if not base:
+    if not domain:
         raise ConfigurationProblem("Give the org's My Domain, for example acme.my.salesforce.com.")
-    return base.rstrip("/")
+    return f"https://{domain}"
 
 
 def open_session(

@@ -424,7 +424,7 @@ class Salesforce(SalesforceState):
         account = next(iter(self.world.all("Account")), {"Id": ""})["Id"]
         return ContractFixture(
             base_url="{root}",
-            settings={"external_id_field": seed.KEY_FIELD},
+            settings={"my_domain": "pumpwerk.my.salesforce.com", "external_id_field": seed.KEY_FIELD},
             secrets={
                 "client_id": seed.CLIENT_ID, "client_secret": seed.CLIENT_SECRET, "refresh_token": seed.REFRESH_TOKEN,
                 "access_token": seed.ACCESS_TOKEN,

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors import registry
-from connectors.base.errors import RecordProblem
+from connectors.base.errors import ConfigurationProblem, RecordProblem
 from connectors.base.types import CreateClass
 from connectors.salesforce.objects import SOBJECTS, by_ids, listing, record_body, soql_text, with_defaults
+from connectors.salesforce.session import base_of
 from sandbox.vendors.salesforce_soql import parse
 from sandbox.web import Refusal
 
@@ -71,6 +72,21 @@ def test_an_external_id_field_makes_creates_repeatable() -> None:
     connector = registry.get("salesforce")
     assert connector.resource("lead").create_class is CreateClass.UNPROVABLE
     assert connector.resource("lead", {"external_id_field": "Hub__c"}).create_class is CreateClass.UPSERT
+
+
+@pytest.mark.parametrize(
+    ("entered", "domain", "address"),
+    [
+        ("", "acme.my.salesforce.com", "https://acme.my.salesforce.com"),
+        ("https://login.salesforce.com/", "acme.my.salesforce.com", "https://acme.my.salesforce.com"),
+        ("https://proxy.example.org/sf/", "acme.my.salesforce.com", "https://proxy.example.org/sf"),
+    ],
+)
+def test_the_org_is_found_at_its_own_domain(entered: str, domain: str, address: str) -> None:
+    assert base_of(entered, {"my_domain": domain}) == address
+    if not entered:
+        with pytest.raises(ConfigurationProblem):
+            base_of(entered, {})
 
 
 def test_settings_are_refused_with_the_field_and_what_to_do() -> None:
