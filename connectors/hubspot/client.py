@@ -366,6 +366,8 @@ class HubSpotClient(RestClient):
         try:
             path = self._path(endpoint.get_path, id=_own_key(resource, key))
             answer = self.session.get(path, params=params)
+        except PermissionProblem:
+            raise
         except (RecordGone, RecordProblem):
             return None  # RecordProblem: the property itself was never made, so no record can bear it
         row = self.record_in(endpoint, answer)
