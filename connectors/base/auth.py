@@ -113,6 +113,8 @@ class OAuth2Settings:
     refresh_margin_seconds: int = 120
     header: str = "Authorization"
     prefix: str = "Bearer "
+    keeps: tuple[str, ...] = ()
+    """Further members of the token's answer to store with the secrets (Salesforce's ``instance_url``)."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,11 @@ def _tokens_in(answer: Any, options: OAuth2Settings, now: datetime) -> dict[str,
         if isinstance(seconds, int | float | str) and str(seconds).strip()
         else options.default_ttl_seconds
     )
-    found = {"access_token": token, "expires_at": (now + timedelta(seconds=lifetime)).isoformat()}
+    found = {
+        "access_token": token,
+        "expires_at": (now + timedelta(seconds=lifetime)).isoformat(),
+        **{name: answer[name] for name in options.keeps if isinstance(answer, dict) and answer.get(name)},
+    }
     renewal = read_path(answer, options.refresh_token_path, None)
     return {**found, "refresh_token": renewal} if renewal else found
 

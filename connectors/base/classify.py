@@ -194,6 +194,7 @@ def _describe(heard: Heard) -> str:
 def message_of(body: Any) -> str:
     """The vendor's own short explanation, secrets hidden; "" if the body has none in a usual place."""
     found: Any = None
+    body = _first_of(body)
     if isinstance(body, dict):
         for path in (
             "message",
@@ -218,6 +219,7 @@ def message_of(body: Any) -> str:
 
 def field_of(body: Any) -> str | None:
     """Names of the refused fields, comma-separated, where the body tells."""
+    body = _first_of(body)
     if not isinstance(body, dict):
         return None
     names: list[str] = []
@@ -246,6 +248,13 @@ def field_of(body: Any) -> str | None:
                     name = ".".join(str(part) for part in name)
                 if name:
                     names.append(str(name))
+        if not names and "errors" not in body and "fields" in body:  # {"fields": ["Name"]}
+            names = [entry for entry in errors if isinstance(entry, str)]
     elif isinstance(body.get("field"), str):
         names = [body["field"]]
     return ", ".join(dict.fromkeys(names))[:200] or None
+
+
+def _first_of(body: Any) -> Any:
+    """The first error of APIs that answer a list of them (Salesforce)."""
+    return body[0] if isinstance(body, list) and body else body

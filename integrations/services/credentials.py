@@ -67,7 +67,8 @@ def _resolved(tenant: Tenant, value: Any) -> Any:
 def secrets_problems(connector: Connector, tenant: Tenant, given: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is wrong with these credentials, by ``credentials.<name>``; never repeats a value."""
     errors: dict[str, list[str]] = {}
-    known = {field.name for field in connector.secrets} | TOKEN_NAMES
+    kept = connector.consent.settings.keeps if connector.consent else ()
+    known = {field.name for field in connector.secrets} | TOKEN_NAMES | set(kept)
     for name, value in given.items():
         where = f"credentials.{name}"
         if name not in known:
