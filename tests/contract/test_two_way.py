@@ -174,7 +174,9 @@ def test_an_edit_here_arrives_there_and_does_not_come_back(connect: Callable[[st
         link = _text_link(resource)
         if link is None or not {Can.UPDATE, Can.CREATE, Can.GET} <= resource.can:
             continue
-        record = made(hub.stand, resource)  # by the hub's own account: some vendors let nobody else's be edited
+        record = made(
+            hub.stand, resource
+        )  # by the hub's own account: some vendors let nobody else's be edited
         hub.run(JobKind.MANUAL)
         pair = hub.pair_of(resource.name, record.id)
         hub.edit(pair, {link.local: "Repainted by the hub"})

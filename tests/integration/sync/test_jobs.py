@@ -472,7 +472,9 @@ def test_a_read_only_integration_shows_what_a_sync_would_do_and_writes_on_neithe
     assert Task.objects.count() == 1
 
 
-def test_what_changed_while_an_integration_was_read_only_goes_out_afterwards(hub: Hub, linked: Linked) -> None:
+def test_what_changed_while_an_integration_was_read_only_goes_out_afterwards(
+    hub: Hub, linked: Linked
+) -> None:
     task, card = linked()
     hub.configure(read_only=True)
     hub.edit(task, title="Changed here")
