@@ -279,6 +279,7 @@ class WebhookRegistration:
     url: str
     events: Sequence[str] = ()
     active: bool = True
+    expires_at: datetime | None = None  # register again well before; None = it does not expire
 
 
 class Client(Protocol):
