@@ -1,0 +1,559 @@
+"""Reading one project of a Jira site: issues, comments, versions, sprints, components and people.
+
+Source: Atlassian's OpenAPI documents of the platform (v3) and of Jira Software (agile 1.0), and vendors/jira.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.base.client import Endpoint, RestClient, digest, fingerprint, rows_in
+from connectors.base.connector import Connector
+from connectors.base.errors import (
+    ConfigurationProblem,
+    ContractBroken,
+    PermissionProblem,
+    RecordGone,
+    SyncError,
+)
+from connectors.base.paging import Offset, PageAsk, PageSeen, Walk
+from connectors.base.paths import read_path
+from connectors.base.session import Answer
+from connectors.base.times import parse_instant
+from connectors.base.types import Absence, AbsenceKind, ExternalRecord, Page
+
+from .issues import SiteFields, normalised, person, site_fields
+from .session import JiraSession
+from .text import take_apart
+
+API = "/rest/api/3"
+AGILE = "/rest/agile/1.0"
+PAGE_SIZE = 100
+BATCH = 100  # ids of one bulk fetch; more is refused
+#: the entity property an issue or comment is made with, by which an interrupted create is found
+PROPERTY = "lockstep"
+
+_PAGED = Offset("startAt", "maxResults", 50, is_last_path="isLast")
+
+
+@dataclass(frozen=True, slots=True)
+class UntilEmpty:
+    """``users/search`` filters a range after cutting it: a short page says nothing, only an empty one ends."""
+
+    size: int = PAGE_SIZE
+
+    def ask(self, token: Any) -> PageAsk:
+        return PageAsk(params={"startAt": token or 0, "maxResults": self.size})
+
+    def next_token(self, token: Any, seen: PageSeen) -> Any | None:
+        return int(token or 0) + self.size if seen.rows else None
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "user": Endpoint("user", list_path=f"{API}/users/search", pager=UntilEmpty(), id_at="accountId"),
+    "project": Endpoint(
+        "project",
+        list_path=f"{API}/project/search",
+        get_path=f"{API}/project/{{id}}",
+        update_path=f"{API}/project/{{id}}",
+        update_method="PUT",
+        pager=_PAGED,
+        rows_at="values",
+        archived_at="archived",
+    ),
+    "component": Endpoint(
+        "component",
+        list_path=f"{API}/project/{{project}}/component",
+        get_path=f"{API}/component/{{id}}",
+        create_path=f"{API}/component",
+        update_path=f"{API}/component/{{id}}",
+        delete_path=f"{API}/component/{{id}}",
+        update_method="PUT",
+        pager=_PAGED,
+        rows_at="values",
+    ),
+    "version": Endpoint(
+        "version",
+        list_path=f"{API}/project/{{project}}/version",
+        get_path=f"{API}/version/{{id}}",
+        create_path=f"{API}/version",
+        update_path=f"{API}/version/{{id}}",
+        delete_path=f"{API}/version/{{id}}",
+        update_method="PUT",
+        pager=_PAGED,
+        rows_at="values",
+        archived_at="archived",
+    ),
+    "sprint": Endpoint(
+        "sprint",
+        list_path=f"{AGILE}/board/{{board}}/sprint",
+        get_path=f"{AGILE}/sprint/{{id}}",
+        create_path=f"{AGILE}/sprint",
+        update_path=f"{AGILE}/sprint/{{id}}",
+        delete_path=f"{AGILE}/sprint/{{id}}",
+        update_method="POST",  # changes what is given; PUT would empty the rest
+        pager=_PAGED,
+        rows_at="values",
+    ),
+    "issue": Endpoint("issue", delete_path=f"{API}/issue/{{id}}", updated_at="fields.updated"),
+    "comment": Endpoint(
+        "comment",
+        list_path=f"{API}/issue/{{parent}}/comment",
+        get_path=f"{API}/issue/{{parent}}/comment/{{id}}",
+        create_path=f"{API}/issue/{{parent}}/comment",
+        update_path=f"{API}/issue/{{parent}}/comment/{{id}}",
+        delete_path=f"{API}/issue/{{parent}}/comment/{{id}}",
+        update_method="PUT",
+        list_params={"orderBy": "created"},
+        pager=Offset("startAt", "maxResults", PAGE_SIZE, total_path="total"),
+        rows_at="comments",
+        updated_at="updated",
+    ),
+}
+
+#: what makes a new version of a record, beside its time of change
+_CONTENT: Mapping[str, tuple[str, ...]] = {
+    "issue": (
+        "fields.summary",
+        "fields.description",
+        "fields.status.id",
+        "fields.priority.name",
+        "fields.labels",
+        "fields.duedate",
+        "hub",
+    ),
+    "comment": ("body",),
+    "project": ("name", "description", "key", "lead.accountId"),
+    "component": ("name", "description", "lead.accountId"),
+    "version": ("name", "description", "released", "archived", "startDate", "releaseDate"),
+    "sprint": ("name", "goal", "state", "startDate", "endDate"),
+}
+
+
+def version_of(name: str, data: Mapping[str, Any], changed: Any) -> str | None:
+    """Jira gives no versions: its time of change (where there is one), and a digest of what people edit."""
+    paths = _CONTENT.get(name)
+    if paths is None:
+        return None
+    content = digest([read_path(data, path, None) for path in paths])[:12]
+    return f"{changed or ''}#{content}"
+
+
+class JiraReader(RestClient):
+    endpoints = ENDPOINTS
+    session: JiraSession
+
+    def __init__(self, connector: Connector, session: JiraSession, settings: Mapping[str, Any]) -> None:
+        super().__init__(connector, session, settings)
+        self.project_ref = str(settings.get("project") or "").strip()
+        self.board_id = str(settings.get("board_id") or "").strip()
+        self._project: Mapping[str, Any] | None = None
+        self._site_fields: SiteFields | None = None
+        self._myself: Mapping[str, Any] | None = None
+        self._keys: dict[str, str] = {}  # issue id → key, for links
+        self._written: list[str] = []  # ids this client wrote: search may not know them yet
+
+    def variables(self) -> Mapping[str, Any]:
+        return {"project": self.project_ref, "board": self.board_id}
+
+    # --- facts of the site, asked once ---------------------------------------------------------------------------
+
+    def myself(self) -> Mapping[str, Any]:
+        if self._myself is None:
+            me = self.session.get(f"{API}/myself").body
+            if not isinstance(me, dict) or not me.get("accountId"):
+                raise ContractBroken("The answer does not say whose token this is.")
+            self._myself = me
+        return self._myself
+
+    def project(self, *, afresh: bool = False) -> Mapping[str, Any]:
+        """Raises ``ConfigurationProblem`` where the project cannot be seen: a 404 says no more than that."""
+        if self._project is None or afresh:
+            try:
+                answer = self.session.get(self._path(f"{API}/project/{{project}}"))
+            except RecordGone as error:
+                raise ConfigurationProblem(
+                    f"There is no project {self.project_ref}, or the account may not browse it.",
+                    code="missing",
+                    status=error.status,
+                    exchange=error.exchange,
+                ) from error
+            if not isinstance(answer.body, dict) or not answer.body.get("id") or not answer.body.get("key"):
+                raise ContractBroken("The answer holds no project.", exchange=answer.exchange)
+            self._project = answer.body
+        return self._project
+
+    def site_fields(self) -> SiteFields:
+        if self._site_fields is None:
+            rows = rows_in(self.session.get(f"{API}/field").body, "", "fields")
+            self._site_fields = site_fields([row for row in rows if isinstance(row, dict)], self.settings)
+        return self._site_fields
+
+    # --- records -------------------------------------------------------------------------------------------------
+
+    def is_wanted(self, endpoint: Endpoint, row: Mapping[str, Any]) -> bool:
+        """Apps are no people, and a comment only some may see must not be copied where all may."""
+        match endpoint.name:
+            case "user":
+                return row.get("accountType", "atlassian") == "atlassian"
+            case "comment":
+                return not row.get("visibility") and row.get("jsdPublic") is not False
+        return True
+
+    def to_record(
+        self, endpoint: Endpoint, row: Mapping[str, Any], *, answer: Answer | None, parent_id: str | None
+    ) -> ExternalRecord:
+        record = super().to_record(endpoint, row, answer=answer, parent_id=parent_id)
+        container, changed = "", None
+        match endpoint.name:
+            case "issue":
+                data = normalised(row, self.site_fields())
+                data["hub"]["url"] = self._link("issue", record, row)
+                container = str(read_path(row, "fields.project.key", "") or "")
+                changed = read_path(row, "fields.updated", None)
+                self._keys[record.id] = str(row.get("key") or "")
+            case "comment":
+                data = _comment(row, parent_id)
+                record = dataclasses.replace(record, parent_id=data["hub"]["issue"])
+                changed = row.get("updated")
+            case "version":
+                state = (
+                    "archived" if row.get("archived") else "released" if row.get("released") else "unreleased"
+                )
+                data = {**row, "hub": {"kind": "version", "state": state}}
+            case "sprint":
+                data = {**row, "hub": {"kind": "sprint"}}
+            case "component":
+                data = {**row, "hub": {"lead": person(row.get("lead"))}}
+            case "project":
+                state = "archived" if row.get("archived") else "live"
+                data = {**row, "hub": {"lead": person(row.get("lead")), "state": state}}
+            case _:
+                data = dict(row)
+        return dataclasses.replace(
+            record,
+            data=data,
+            url=self._link(endpoint.name, record, row),
+            container=container,
+            version=version_of(endpoint.name, data, changed),
+        )
+
+    def _link(self, name: str, record: ExternalRecord, row: Mapping[str, Any]) -> str:
+        """Where people see it; "" where that takes a key this client has not met."""
+        site, id = self.session.site(), record.id
+        match name:
+            case "issue" | "project":
+                return f"{site}/browse/{row.get('key')}" if row.get("key") else ""
+            case "comment":
+                key = self._keys.get(record.parent_id or "")
+                return f"{site}/browse/{key}?focusedCommentId={id}" if key else ""
+            case "version":
+                return f"{site}/projects/{self.project_ref}/versions/{id}"
+            case "component":
+                return f"{site}/issues/?jql=component%20%3D%20{id}"
+            case "sprint":
+                return f"{site}/secure/RapidBoard.jspa?rapidView={self.board_id}&sprint={id}"
+        return f"{site}/jira/people/{id}"
+
+    def list_page(
+        self, resource: str, *, since: datetime | None = None, token: Any = None, parent_id: str | None = None
+    ) -> Page:
+        if resource == "issue":
+            return self._search_page(since, token)
+        if resource == "project":
+            return Page([self.get("project", self.project_ref)])
+        return super().list_page(resource, since=since, token=token, parent_id=parent_id)
+
+    def _search_page(self, since: datetime | None, token: Any) -> Page:
+        walk = Walk.from_token(token)
+        at = walk.token or {"jql": self._jql(since), "next": None}
+        body = {
+            "jql": at["jql"],
+            "fields": self.site_fields().names(),
+            "maxResults": PAGE_SIZE,
+            "nextPageToken": at["next"],
+            "reconcileIssues": [int(id) for id in self._written if id.isdigit()],
+        }
+        answer = self._search({name: value for name, value in body.items() if value})
+        rows = rows_in(answer.body, "issues", "issues")
+        following = read_path(answer.body, "nextPageToken", None)
+        is_last = read_path(answer.body, "isLast", None)
+        if is_last is True:
+            following = None
+        elif following is None and is_last is False:
+            raise ContractBroken("Jira says there is more but gives no token.", exchange=answer.exchange)
+        endpoint = self.endpoint("issue")
+        records = [self.to_record(endpoint, row, answer=None, parent_id=None) for row in _objects(rows)]
+        after = {"jql": at["jql"], "next": following} if following else None
+        return Page(records, walk.step(after, fingerprint(rows)), answer.server_time)
+
+    def _search(self, body: Mapping[str, Any]) -> Answer:
+        return self.session.request(
+            "POST", f"{API}/search/jql", json=dict(body), is_repeatable=True, quota_class="search"
+        )
+
+    def _scope(self) -> str:
+        ref = self.project_ref
+        return f"project = {ref}" if ref.isdigit() else f'project = "{ref}"'
+
+    def _jql(self, since: datetime | None) -> str:
+        if since is None:
+            return f"{self._scope()} ORDER BY key ASC"
+        zone = str(self.myself().get("timeZone") or "")
+        return f'{self._scope()} AND updated >= "{local_minute(since, zone)}" ORDER BY updated ASC, key ASC'
+
+    def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord:
+        match resource:
+            case "issue":
+                return self.issue_record(self.issue_row(external_id))
+            case "user":
+                answer = self.session.get(f"{API}/user", params={"accountId": external_id})
+                row = self.record_in(self.endpoint("user"), answer)
+                return self.to_record(self.endpoint("user"), row, answer=answer, parent_id=None)
+            case "comment" if parent_id is None:
+                found = self._comments_by_id([external_id]).get(external_id)
+                if found is None:
+                    raise RecordGone("Jira shows no such comment.")
+                return found
+        record = super().get(resource, external_id, parent_id=parent_id)
+        if not self.is_wanted(self.endpoint(resource), record.data):
+            raise HiddenFromSome("Only some people may see this comment.")
+        return record
+
+    def issue_row(self, external_id: str) -> Mapping[str, Any]:
+        """The issue as the database holds it, whatever search still shows."""
+        params = {"fields": ",".join(self.site_fields().names())}
+        answer = self.session.get(self._path(f"{API}/issue/{{id}}", id=external_id), params=params)
+        return self.record_in(self.endpoint("issue"), answer)
+
+    def issue_record(self, row: Mapping[str, Any]) -> ExternalRecord:
+        record = self.to_record(self.endpoint("issue"), row, answer=None, parent_id=None)
+        return dataclasses.replace(record, complete=True)
+
+    def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
+        found: dict[str, ExternalRecord] = {}
+        for start in range(0, len(external_ids), BATCH):
+            batch = list(external_ids[start : start + BATCH])
+            match resource:
+                case "issue":
+                    rows = self._bulk_fetch(batch)
+                    found |= {record.id: record for record in map(self.issue_record, rows)}
+                case "comment":
+                    found |= self._comments_by_id(batch)
+                case "user":
+                    params = [("accountId", id) for id in batch] + [("maxResults", str(BATCH))]
+                    answer = self.session.get(f"{API}/user/bulk", params=params)
+                    for row in rows_in(answer.body, "values", "users"):
+                        record = self.to_record(self.endpoint("user"), row, answer=answer, parent_id=None)
+                        found[record.id] = record
+                case _:
+                    found |= super().get_many(resource, batch)
+        return found
+
+    def _bulk_fetch(
+        self, ids_or_keys: Sequence[str], *, with_property: bool = False
+    ) -> list[Mapping[str, Any]]:
+        """Those that are there, read from the database by id or key. Absent ones come back as errors, and are left out."""
+        body: dict[str, Any] = {"issueIdsOrKeys": list(ids_or_keys), "fields": self.site_fields().names()}
+        if with_property:
+            body["properties"] = [PROPERTY]
+        answer = self.session.request(
+            "POST", f"{API}/issue/bulkfetch", json=body, is_repeatable=True, quota_class="search"
+        )
+        return _objects(rows_in(answer.body, "issues", "issues"))
+
+    def _comments_by_id(self, ids: Sequence[str]) -> dict[str, ExternalRecord]:
+        endpoint = self.endpoint("comment")
+        rows = self._comment_rows(ids)
+        records = [
+            self.to_record(endpoint, row, answer=None, parent_id=None)
+            for row in rows
+            if self.is_wanted(endpoint, row)
+        ]
+        return {record.id: record for record in records}
+
+    def _comment_rows(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        numbers = [int(id) for id in ids if id.isdigit()]
+        if not numbers:
+            return []
+        answer = self.session.request(
+            "POST",
+            f"{API}/comment/list",
+            params={"expand": "properties"},
+            json={"ids": numbers},
+            is_repeatable=True,
+        )
+        return _objects(rows_in(answer.body, "values", "comments"))
+
+    # --- certainty -----------------------------------------------------------------------------------------------
+
+    def find_by_key(
+        self, resource: str, key: str, *, since: datetime, parent_id: str | None = None
+    ) -> ExternalRecord | None:
+        match resource:
+            case "issue":
+                return self._issue_made_with(key, since)
+            case "comment" if parent_id is not None:
+                made = [
+                    record.id
+                    for record in self.walk("comment", parent_id=parent_id)
+                    if (parse_instant(record.data.get("created")) or since) >= since
+                ]
+                for start in range(0, len(made), BATCH):
+                    for row in self._comment_rows(made[start : start + BATCH]):
+                        if _key_in(row) == key:
+                            return self.get("comment", str(row["id"]), parent_id=parent_id)
+        return None
+
+    def _issue_made_with(self, key: str, since: datetime) -> ExternalRecord | None:
+        """The issue made with this key. Search lags behind, so it only says roughly which number the project's keys
+        have reached; the numbers around it are then read by key, which is up to date: up until a whole batch of
+        numbers is free, and down to those made before ``since``."""
+        prefix = str(self.project(afresh=True)["key"])
+        body = {"jql": f"{self._scope()} ORDER BY key DESC", "fields": ["created"], "maxResults": 1}
+        rows = _objects(rows_in(self._search(body).body, "issues", "issues"))
+        newest = _number_of(rows[0].get("key")) if rows else 0
+        lower = newest + 1
+        while found := self._numbered(prefix, lower, lower + BATCH):
+            if made := _made_with(key, found):
+                return self.issue_record(made)
+            lower += BATCH
+        upper = newest + 1
+        while upper > 1:
+            lower = max(1, upper - BATCH)
+            found = self._numbered(prefix, lower, upper)
+            if made := _made_with(key, found):
+                return self.issue_record(made)
+            times = [parse_instant(read_path(row, "fields.created", None)) for row in found]
+            if any(at is not None and at < since for at in times):
+                return None
+            upper = lower
+        return None
+
+    def _numbered(self, prefix: str, lower: int, upper: int) -> list[Mapping[str, Any]]:
+        return self._bulk_fetch([f"{prefix}-{number}" for number in range(lower, upper)], with_property=True)
+
+    def walk(self, resource: str, *, parent_id: str | None = None) -> Iterator[ExternalRecord]:
+        token = None
+        while True:
+            page = self.list_page(resource, token=token, parent_id=parent_id)
+            yield from page.records
+            token = page.next_token
+            if token is None:
+                return
+
+    def explain_absence(
+        self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
+    ) -> dict[str, Absence]:
+        explained = super().explain_absence(resource, external_ids, parent_id=parent_id)
+        for id, absence in explained.items():
+            home = absence.record.container if absence.record and resource == "issue" else ""
+            if home and home != self.project()["key"]:
+                explained[id] = Absence(AbsenceKind.MOVED, f"Moved to the project {home}.", absence.record)
+        unknown = [id for id, absence in explained.items() if absence.kind is AbsenceKind.UNKNOWN]
+        if unknown and resource != "user":
+            explained |= dict.fromkeys(unknown, self._absence_by_surroundings(resource, parent_id))
+        return explained
+
+    def absence_of(self, error: RecordGone) -> Absence:
+        if isinstance(error, HiddenFromSome):
+            return Absence(AbsenceKind.OUT_OF_FILTER, error.message)
+        return super().absence_of(error)
+
+    def _absence_by_surroundings(self, resource: str, parent_id: str | None) -> Absence:
+        """What a 404 means, by what can still be seen around it: Jira answers 404 for "deleted" and "not for you" alike."""
+        try:
+            self.project(afresh=True)
+            if "BROWSE_PROJECTS" in self.missing_permissions("BROWSE_PROJECTS"):
+                return Absence(AbsenceKind.NO_ACCESS, "The account may not browse the project any more.")
+        except SyncError as error:
+            return Absence(AbsenceKind.NO_ACCESS, error.message)
+        if resource == "issue" and str(self.settings.get("issue_security") or "").lower() in (
+            "yes",
+            "true",
+            "1",
+        ):
+            return Absence(
+                AbsenceKind.UNKNOWN, "The project hides issues from the account: nothing proves a deletion."
+            )
+        if resource == "comment" and parent_id:
+            try:
+                self.issue_row(parent_id)
+            except (RecordGone, PermissionProblem) as error:
+                return Absence(AbsenceKind.UNKNOWN, f"Its issue cannot be read: {error.message}")
+        return Absence(AbsenceKind.DELETED, "Not found, and the project around it can be read.")
+
+    def missing_permissions(self, *names: str) -> list[str]:
+        """Which of these permissions the account lacks in the project."""
+        ref = {"projectId" if self.project_ref.isdigit() else "projectKey": self.project_ref}
+        answer = self.session.get(f"{API}/mypermissions", params={**ref, "permissions": ",".join(names)})
+        return [
+            name
+            for name in names
+            if read_path(answer.body, f"permissions.{name}.havePermission", False) is not True
+        ]
+
+    def container_token(self) -> str:
+        """Ids of account, site and project: all stay the same when renamed."""
+        self._myself = None
+        return digest([self.session.site(), self.myself()["accountId"], str(self.project(afresh=True)["id"])])
+
+
+class HiddenFromSome(RecordGone):
+    """The comment is there, but restricted to a group or role, or internal to the service desk."""
+
+
+def local_minute(moment: datetime, zone: str) -> str:
+    """The minute at or before ``moment`` as JQL reads it: without offset, in the account's time zone.
+
+    Where the clocks are put back an hour has two readings; the text then goes back until both are early enough.
+    Without a known zone it goes back as far as any zone may lie behind UTC.
+    """
+    moment = moment.astimezone(UTC).replace(second=0, microsecond=0)
+    try:
+        place = ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return f"{moment - timedelta(hours=12):%Y-%m-%d %H:%M}"
+    wall = moment.astimezone(place).replace(tzinfo=None, fold=0)
+    while any(wall.replace(tzinfo=place, fold=fold).astimezone(UTC) > moment for fold in (0, 1)):
+        wall -= timedelta(hours=1)
+    return f"{wall:%Y-%m-%d %H:%M}"
+
+
+def _comment(row: Mapping[str, Any], parent_id: str | None) -> dict[str, Any]:
+    parts = take_apart(row.get("body"))
+    address = re.search(r"/issue/(\d+)/comment/", str(row.get("self") or ""))
+    hub = {
+        "issue": address.group(1) if address else parent_id,
+        "author": parts.author or read_path(row, "author.displayName", None),
+        # a comment that was written in the hub has its author there; the account is only the messenger
+        "author_id": None if parts.author else person(row.get("author")),
+        "is_signed": bool(parts.author),
+    }
+    return {**row, "body": parts.document, "hub": hub}
+
+
+def _key_in(row: Mapping[str, Any]) -> str:
+    for entry in row.get("properties") or ():
+        if isinstance(entry, Mapping) and entry.get("key") == PROPERTY:
+            return str(read_path(entry, "value.key", "") or "")
+    return ""
+
+
+def _made_with(key: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((row for row in rows if read_path(row, f"properties.{PROPERTY}.key", None) == key), None)
+
+
+def _number_of(key: Any) -> int:
+    tail = str(key or "").rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _objects(rows: Sequence[Any]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if isinstance(row, dict)]
