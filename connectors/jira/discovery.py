@@ -120,14 +120,14 @@ def containers(client: Opened, kind: str, parent_id: str) -> list[Container]:
         case "status":
             return list(_statuses(client, project)) if project else []
         case "board":
-            rows = _paged(client, f"{AGILE}/board", projectKeyOrId=project or None)
-            return [Container(str(row["id"]), str(row["name"]), kind, project) for row in rows]
+            boards = _paged(client, f"{AGILE}/board", projectKeyOrId=project or None)
+            return [_plain(row, kind, project) for row in boards]
         case "board_column" if board:
             return list(_columns(client, board))
         case "sprint" if board:
             path = fill_path(f"{AGILE}/board/{{id}}/sprint", {"id": board})
-            rows = _paged(client, path, state="active,future")
-            return [_plain(row, kind, board, state=row.get("state")) for row in rows]
+            sprints = _paged(client, path, state="active,future")
+            return [_plain(row, kind, board, state=row.get("state")) for row in sprints]
         case "version" | "component" if project:
             path = fill_path(f"{API}/project/{{id}}/{kind}", {"id": project})
             return [_plain(row, kind, project) for row in _paged(client, path)]

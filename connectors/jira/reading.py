@@ -201,7 +201,7 @@ class JiraReader(RestClient):
         """Apps are no people, and a comment only some may see must not be copied where all may."""
         match endpoint.name:
             case "user":
-                return row.get("accountType", "atlassian") == "atlassian"
+                return bool(row.get("accountType", "atlassian") == "atlassian")
             case "comment":
                 return not row.get("visibility") and row.get("jsdPublic") is not False
         return True

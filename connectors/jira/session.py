@@ -66,6 +66,12 @@ RULES = (
         header_equals="AUTHENTICATED_FAILED",
         message="Jira did not accept the e-mail address and API token.",
     ),
+    ErrorRule(
+        Reaction.REAUTH,
+        status=(400,),
+        body_contains="for the field 'project'",
+        message="There is no such project, or the account may not browse it.",
+    ),
     ErrorRule(Reaction.EXISTS, status=(400,), body_contains="already exists"),
 )
 

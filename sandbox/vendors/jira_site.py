@@ -432,4 +432,4 @@ class JiraSite(JiraAccess):
 def day(value: Any, name: str) -> str | None:
     if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
         raise errors(400, **{name: "The date must be of the format yyyy-MM-dd"})
-    return value
+    return None if value is None else str(value)

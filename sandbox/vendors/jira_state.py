@@ -84,8 +84,8 @@ class JiraState(Vendor):
             self.world.put(
                 "project", id, {"id": id, "key": key, "name": name, "description": text, "lead": lead}
             )
-        for id, name, lead in seed.COMPONENTS:
-            self.world.put("component", id, {"id": id, "name": name, "description": "", "lead": lead})
+        for id, name, chief in seed.COMPONENTS:
+            self.world.put("component", id, {"id": id, "name": name, "description": "", "lead": chief})
         for id, name, released, start, release in seed.VERSIONS:
             row = {"id": id, "name": name, "description": "", "released": released, "archived": False}
             self.world.put("version", id, {**row, "startDate": start, "releaseDate": release})
@@ -128,7 +128,7 @@ class JiraState(Vendor):
         home = self.world.get("project", project) or {}
         number = self.world.next_number(f"issue {project}")
         id = str(self.world.next_number("issue", 10300))
-        issue = {
+        issue: Document = {
             "id": id,
             "key": f"{home['key']}-{number}",
             "number": number,
