@@ -222,7 +222,8 @@ class ProcessPlanClient(RestClient):
         except Retryable as error:
             if error.status not in (400, 403, 409, 412, 422, 423):
                 raise
-            is_lock = error.status == 423 or "locked" in error.message.lower().replace("blocked", "")
+            said = f"{error.message} {error.exchange.response_body if error.exchange else ''}".lower()
+            is_lock = "depend" not in said and "predecessor" not in said
             wait = error.retry_after or (LOCKED_SECONDS if is_lock else WAITING_SECONDS)
             words = "The process is locked" if is_lock else "The step waits for others"
             raise HeldBack(f"{words}: {error.message}", retry_after=wait, exchange=error.exchange) from error

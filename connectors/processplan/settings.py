@@ -65,20 +65,20 @@ class Options:
 def pager_of(given: Mapping[str, str]) -> Pager:
     """The way of paging; a size is sent only where its parameter is named."""
     size = int(given["page_size"]) if given["page_size"].isdigit() else 100
-    sized = {"size_param": given["size_param"], "size": size if given["size_param"] else 0}
+    param, size_param, next_key = given["page_param"], given["size_param"], given["next_key"]
+    asked = size if size_param else 0
     match given["paging"]:
         case "page":
-            return PageNumber(given["page_param"] or "page", **sized)  # type: ignore[arg-type]
+            return PageNumber(param or "page", size_param=size_param, size=asked)
         case "offset":
-            return Offset(given["page_param"] or "offset", given["size_param"] or "limit", size)
+            return Offset(param or "offset", size_param or "limit", size)
         case "cursor":
-            return CursorToken(
-                given["page_param"] or "cursor", path=given["next_key"] or "next_cursor", **sized
-            )  # type: ignore[arg-type]
+            path = next_key or "next_cursor"
+            return CursorToken(param or "cursor", path=path, size_param=size_param, size=asked)
         case "link":
-            return LinkHeader(**sized)  # type: ignore[arg-type]
+            return LinkHeader(size_param=size_param, size=asked)
         case "next_url":
-            return NextUrl(given["next_key"] or "next")
+            return NextUrl(next_key or "next")
     return OnePage()
 
 

@@ -80,22 +80,22 @@ class JiraState(Vendor):
                 "user", id, {"id": id, "name": name, "email": email, "type": kind, "active": active}
             )
         for id, key, name, text in seed.PROJECTS:
-            lead = seed.ANN if id == seed.PROJECT else None
+            head = seed.ANN if id == seed.PROJECT else None
             self.world.put(
-                "project", id, {"id": id, "key": key, "name": name, "description": text, "lead": lead}
+                "project", id, {"id": id, "key": key, "name": name, "description": text, "lead": head}
             )
         for id, name, chief in seed.COMPONENTS:
             self.world.put("component", id, {"id": id, "name": name, "description": "", "lead": chief})
         for id, name, released, start, release in seed.VERSIONS:
             row = {"id": id, "name": name, "description": "", "released": released, "archived": False}
             self.world.put("version", id, {**row, "startDate": start, "releaseDate": release})
-        for number, name, state, start, end, goal in seed.SPRINTS:
+        for number, name, state, begin, end, goal in seed.SPRINTS:
             row = {
                 "id": number,
                 "name": name,
                 "state": state,
                 "goal": goal,
-                "startDate": start,
+                "startDate": begin,
                 "endDate": end,
             }
             self.world.put("sprint", number, row)

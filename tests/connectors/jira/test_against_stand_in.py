@@ -33,7 +33,8 @@ def stand(open_stand: Callable[..., Stand]) -> Stand:
 
 
 def listed(stand: Stand, resource: str = "issue", **options: Any) -> list[ExternalRecord]:
-    found, token = [], None
+    found: list[ExternalRecord] = []
+    token = None
     while True:
         page = stand.client.list_page(resource, token=token, **options)
         found += page.records

@@ -80,7 +80,7 @@ def test_a_new_milestone_takes_the_place_of_the_first_version_and_leaves_the_oth
 
 
 def test_emptied_fields_are_sent_as_null() -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "fields.duedate": None,
         "hub.assignees": [],
         "hub.parent": None,
