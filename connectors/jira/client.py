@@ -22,16 +22,17 @@ from connectors.base.errors import (
 from connectors.base.paths import read_path
 from connectors.base.types import CheckReport, Container, ExternalRecord, WebhookRegistration
 
-from . import discovery, registration
+from . import discovery, milestones, registration
+from .certainty import JiraCertainty
+from .endpoints import AGILE, API, PROPERTY
 from .issues import STATUS, IssueWrite, Step, issue_write, step_fields, step_to, steps_of
-from .reading import AGILE, API, PROPERTY, JiraReader
 from .text import Signed, document_or_refusal, put_together
 
 REMEMBERED = 50  # as many ids as a search takes to be sure of
 OFF = ("no", "off", "false", "0")
 
 
-class JiraClient(JiraReader):
+class JiraClient(JiraCertainty):
     # --- creating ------------------------------------------------------------------------------------------------
 
     def create(
@@ -45,24 +46,28 @@ class JiraClient(JiraReader):
                 if not parent:
                     raise RecordProblem("A comment needs the issue it belongs to.", field="hub.issue")
                 return super().create(resource, fields, key=key, parent_id=parent)
-            case "version" | "component" | "sprint":
-                return self._create_named(resource, fields, key)
+            case "milestone":
+                kind = str(fields.get("hub.kind") or self.site_fields().milestone)
+                if kind == "sprint" and not self.board_id:
+                    raise RecordProblem("Name the board in the settings to make sprints.", field="hub.kind")
+                return self._create_named(resource, kind, fields, key)
+            case "component":
+                return self._create_named(resource, resource, fields, key)
         raise self.cannot("create", resource)
 
-    def _create_named(self, resource: str, fields: Mapping[str, Any], key: str) -> ExternalRecord:
+    def _create_named(self, resource: str, kind: str, fields: Mapping[str, Any], key: str) -> ExternalRecord:
         """Found by its name, or made. Jira refuses a second version or component of one name, but not a second sprint."""
         wanted = str(fields.get("name") or "").casefold()
         for record in self.walk(resource):
-            if (
-                str(record.data.get("name") or "").casefold() == wanted
-                and record.data.get("state") != "closed"
-            ):
+            is_kind = read_path(record.data, "hub.kind", kind) == kind
+            is_over = kind == "sprint" and read_path(record.data, "hub.state", "") == "closed"
+            if is_kind and not is_over and str(record.data.get("name") or "").casefold() == wanted:
                 return record
-        made = super().create(resource, fields, key=key)
-        if fields.get("state") not in (None, "future") and resource == "sprint":
-            return self._then(
-                made, lambda: self.update(resource, made.id, {"state": fields["state"]}, current=made)
-            )
+        at_first = {path: value for path, value in fields.items() if (kind, path) != ("sprint", "hub.state")}
+        made = super().create(kind, at_first, key=key)
+        if len(at_first) < len(fields) and fields["hub.state"] not in (None, "", "planned"):
+            state = {"hub.state": fields["hub.state"]}
+            return self._then(made, lambda: self.update(resource, made.id, state, current=made))
         return made
 
     def _create_issue(self, fields: Mapping[str, Any], key: str) -> ExternalRecord:
@@ -144,14 +149,16 @@ class JiraClient(JiraReader):
         parent = parent_id or current.parent_id
         now = self.get(resource, external_id, parent_id=parent)
         self._refuse_stale(current, now)
-        endpoint = self.endpoint(resource)
-        body = self.write_body(endpoint, fields, current=now)
+        name, id = milestones.split_id(external_id) if resource == "milestone" else (resource, external_id)
+        endpoint = self.endpoint(name)
+        with self._refusals_named(fields):
+            body = self.write_body(endpoint, fields, current=now)
         if not body:
             return now
         with self._refusals_named(fields):
             self.session.request(
                 endpoint.update_method,
-                self._path(endpoint.update_path, id=external_id, parent=parent),
+                self._path(endpoint.update_path, id=id, parent=parent),
                 json=body,
                 is_repeatable=True,
                 quota_class="writes",
@@ -260,7 +267,7 @@ class JiraClient(JiraReader):
             )
         except RecordProblem as error:
             raise type(error)(
-                error.message, field="hub.sprint", status=error.status, exchange=error.exchange
+                error.message, field=self.site_fields().sprint, status=error.status, exchange=error.exchange
             ) from error
 
     # --- bodies of the others ------------------------------------------------------------------------------------
@@ -271,31 +278,28 @@ class JiraClient(JiraReader):
         """The JSON for comments, versions, components, sprints and the project; issues go their own way."""
         if endpoint.name == "comment":
             return self._comment_body(fields, current, key)
+        if endpoint.name in milestones.KINDS:
+            seen = current.data if current is not None else None
+            zone = self.zone() if endpoint.name == "sprint" else ""
+            return self._new_or(endpoint.name, current, milestones.body_of(endpoint.name, fields, seen, zone))
         body: dict[str, Any] = {}
         for path, value in fields.items():
-            match endpoint.name, path:
-                case (_, "name"):
-                    body["name"] = _name(endpoint.name, value)
-                case ("version" | "component" | "project", "description") | ("sprint", "goal"):
+            match path:
+                case "name":
+                    limit = 80 if endpoint.name == "project" else 255
+                    body["name"] = milestones.name_of(endpoint.name, value, limit)
+                case "description":
                     body[path] = str(value or "")
-                case ("version", "startDate" | "releaseDate"):
-                    body[path] = str(value)[:10] if value else None
-                case ("version", "hub.state"):
-                    body |= {"released": value == "released", "archived": value == "archived"}
-                case ("version" | "sprint", "hub.kind"):
-                    continue
-                case ("component" | "project", "hub.lead"):
+                case "hub.lead":
                     body["leadAccountId"] = str(value) if value else None
-                case ("sprint", "startDate" | "endDate"):
-                    body[path] = value or None
-                case ("sprint", "state"):
-                    if current is not None and value != current.data.get("state"):
-                        body |= _sprint_state(str(value), {**current.data, **body})
                 case _:
                     raise RecordProblem(f"Jira does not let {path} be written.", field=path)
-        return body if current is not None else self._new_body(endpoint.name, body)
+        return self._new_or(endpoint.name, current, body)
 
-    def _new_body(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _new_or(self, name: str, current: ExternalRecord | None, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of an update as it stands; of a create without empty values, and with where it belongs."""
+        if current is not None:
+            return dict(body)
         given = {member: value for member, value in body.items() if value is not None}
         if not given.get("name"):
             raise RecordProblem(f"A {name} needs a name.", field="name")
@@ -323,9 +327,10 @@ class JiraClient(JiraReader):
         return {"body": put_together(Signed(document, author))}
 
     def archive(self, resource: str, external_id: str, *, current: ExternalRecord | None = None) -> None:
-        if resource != "version":
-            raise self.cannot("archive", resource)
-        path = self._path(f"{API}/version/{{id}}", id=external_id)
+        kind, id = milestones.split_id(external_id) if resource == "milestone" else ("", "")
+        if kind != "version":
+            raise self.cannot("archive", kind or resource)
+        path = self._path(f"{API}/version/{{id}}", id=id)
         self.session.request("PUT", path, json={"archived": True}, quota_class="writes")
 
     def delete(
@@ -338,7 +343,8 @@ class JiraClient(JiraReader):
     ) -> None:
         """Sub-tasks are never taken along: Jira refuses to delete an issue that has some."""
         parent = parent_id or (current.parent_id if current else None)
-        super().delete(resource, external_id, parent_id=parent)
+        name, id = milestones.split_id(external_id) if resource == "milestone" else (resource, external_id)
+        super().delete(name, id, parent_id=parent)
 
     @contextmanager
     def _refusals_named(self, fields: Mapping[str, Any]) -> Iterator[None]:
@@ -394,26 +400,3 @@ def _with_edits(row: Mapping[str, Any], write: IssueWrite) -> dict[str, Any]:
     """The issue as it will be once its edits are made; for what a transition wants filled in."""
     fields = row.get("fields")
     return {"fields": {**(fields if isinstance(fields, Mapping) else {}), **write.fields}}
-
-
-def _name(kind: str, value: Any) -> str:
-    text = " ".join(str(value or "").split())
-    limit = {"sprint": 30, "project": 80}.get(kind, 255)
-    if not text:
-        raise RecordProblem(f"A {kind} needs a name.", field="name")
-    if len(text) > limit:
-        raise RecordProblem(
-            f"Jira takes at most {limit} characters here; this has {len(text)}.", field="name"
-        )
-    return text
-
-
-def _sprint_state(wanted: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Sprints go from future to active to closed, and start with both dates set."""
-    order = ("future", "active", "closed")
-    current = str(data.get("state") or "")
-    if wanted not in order or current not in order or order.index(wanted) != order.index(current) + 1:
-        raise RecordProblem(f"Jira does not let a sprint go from {current} to {wanted}.", field="state")
-    if wanted == "active" and not (data.get("startDate") and data.get("endDate")):
-        raise RecordProblem("A sprint needs a start and an end date before it can start.", field="state")
-    return {"state": wanted}

@@ -6,8 +6,7 @@ Source: Atlassian's OpenAPI documents (platform v3, Jira Software 1.0) and vendo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -106,55 +105,29 @@ COMPONENT = Resource(
     deletion_evidence=_AROUND,
 )
 
-VERSION = Resource(
-    name="version",
+MILESTONE = Resource(
+    name="milestone",
     record_type="milestone",
-    label="Version",
+    label="Version or sprint",
     can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE, Can.ARCHIVE}),
-    create_class=CreateClass.UPSERT,  # by name
-    refers_to=("project",),
+    create_class=CreateClass.UPSERT,  # by name: versions of the project, open sprints of the board
     incremental=False,
     version_check=True,
-    status_links=("state",),
     links=(
         LinkSpec("title", "name", required=True),
-        # only milestones of this kind become versions; sprints are another resource
-        LinkSpec("kind", "hub.kind", {"name": "enum", "map": {"version": "version"}}, required=True),
-        LinkSpec("description", "description", {"name": "rich_text", "format": "plain"}),
         LinkSpec(
-            "state",
-            "hub.state",
-            {"name": "enum", "map": {"unreleased": "open", "released": "closed", "archived": "archived"}},
-            key="state",
+            "kind",
+            "hub.kind",
+            {
+                "name": "enum",
+                "map": {"version": "version", "sprint": "sprint"},
+                "back": {"milestone": "version"},
+            },
         ),
-        LinkSpec("start_on", "startDate", {"name": "date"}),
-        LinkSpec("due_on", "releaseDate", {"name": "date"}),
-        LinkSpec("project", "projectId", {"name": "lookup", "resource": "project"}, direction="in"),
-    ),
-    deletion_evidence=_AROUND,
-)
-
-SPRINT = Resource(
-    name="sprint",
-    record_type="milestone",
-    label="Sprint",
-    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
-    create_class=CreateClass.UPSERT,  # by name among the board's open sprints: looked for before one is made
-    incremental=False,
-    version_check=True,
-    status_links=("state",),
-    links=(
-        LinkSpec("title", "name", required=True),
-        LinkSpec("kind", "hub.kind", {"name": "enum", "map": {"sprint": "sprint"}}, required=True),
-        LinkSpec("description", "goal", {"name": "rich_text", "format": "plain"}),
-        LinkSpec(
-            "state",
-            "state",
-            {"name": "enum", "map": {"future": "planned", "active": "open", "closed": "closed"}},
-            key="state",
-        ),
-        LinkSpec("start_on", "startDate", {"name": "date", "as": "instant", "time": "09:00", "style": "ms"}),
-        LinkSpec("due_on", "endDate", {"name": "date", "as": "instant", "time": "17:00", "style": "ms"}),
+        LinkSpec("description", "hub.description", {"name": "rich_text", "format": "plain"}),
+        LinkSpec("state", "hub.state"),
+        LinkSpec("start_on", "hub.start_on", {"name": "date"}),
+        LinkSpec("due_on", "hub.due_on", {"name": "date"}),
     ),
     deletion_evidence=_AROUND,
 )
@@ -165,7 +138,7 @@ ISSUE = Resource(
     label="Issue",
     can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
     create_class=CreateClass.MARKER,  # an entity property, read by key: search lags behind
-    refers_to=("user", "project", "component", "version"),
+    refers_to=("user", "project", "component", "milestone"),
     status_links=("stage",),
     version_check=True,
     overlap=timedelta(minutes=3),  # JQL knows whole minutes, and search follows the database late
@@ -186,7 +159,7 @@ ISSUE = Resource(
         LinkSpec("start_on", "hub.start_on", {"name": "date"}),
         LinkSpec("due_on", "fields.duedate", {"name": "date"}),
         LinkSpec("estimate", "hub.estimate", {"name": "number"}),
-        LinkSpec("milestone", "hub.version", {"name": "lookup", "resource": "version"}),
+        LinkSpec("milestone", "hub.milestone", {"name": "lookup", "resource": "milestone"}),
         LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "issue"}),
         LinkSpec("project", "fields.project.id", {"name": "lookup", "resource": "project"}, direction="in"),
         LinkSpec("completed_at", "fields.resolutiondate", {"name": "datetime"}, direction="in"),
@@ -350,20 +323,6 @@ def open_client(
     return JiraClient(CONNECTOR, open_session(base_url, settings, secrets, environment), settings)
 
 
-def resources_for(settings: Mapping[str, Any]) -> Sequence[Resource]:
-    """Sprints where a board is named; a task's milestone as the settings say."""
-    has_board = bool(settings.get("board_id"))
-    issue = ISSUE
-    if has_board:
-        issue = replace(issue, refers_to=(*issue.refers_to, "sprint"))
-    if has_board and str(settings.get("milestone_from") or "").strip().lower() == "sprint":
-        by_sprint = LinkSpec("milestone", "hub.sprint", {"name": "lookup", "resource": "sprint"})
-        links = tuple(by_sprint if link.local == "milestone" else link for link in issue.links)
-        issue = replace(issue, links=links)
-    sprints = (SPRINT,) if has_board else ()
-    return (USER, PROJECT, COMPONENT, VERSION, *sprints, issue, COMMENT)
-
-
 def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     problems = []
     project = str(settings.get("project") or "").strip()
@@ -401,7 +360,7 @@ CONNECTOR = Connector(
     auth_types=("basic", "oauth2"),
     secrets=SECRETS,
     settings=SETTINGS,
-    resources=(USER, PROJECT, COMPONENT, VERSION, SPRINT, ISSUE, COMMENT),
+    resources=(USER, PROJECT, COMPONENT, MILESTONE, ISSUE, COMMENT),
     open=open_client,
     budgets=(*BUDGETS, POINTS),
     webhooks=WEBHOOKS,
@@ -414,18 +373,9 @@ CONNECTOR = Connector(
     consent=CONSENT,
     templates=(
         SetUpTemplate(
-            "Jira issues ↔ tasks",
-            "A project's issues as tasks: with comments, assignees, labels, versions and the workflow's statuses.",
-            {"sync_direction": "both", "resource_types": ["user", "project", "version", "issue", "comment"]},
-        ),
-        SetUpTemplate(
-            "Jira sprints ↔ milestones",
-            "As above, with a Scrum board's sprints as milestones. Name the board.",
-            {
-                "sync_direction": "both",
-                "resource_types": ["user", "project", "sprint", "issue", "comment"],
-                "options": {"milestone_from": "sprint"},
-            },
+            "Jira project ↔ tasks",
+            "A project's issues with comments, people, labels, versions, sprints and the workflow's statuses.",
+            {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"},
         ),
     ),
     cannot_sync=(
@@ -448,5 +398,4 @@ CONNECTOR = Connector(
     ),
     ignored_events=tuple(sorted(IGNORED)),
     validate=validate,
-    resources_for=resources_for,
 )

@@ -167,7 +167,9 @@ def _statuses(client: Opened, project: str) -> Iterator[Container]:
     for issue_type in _rows(client, path):
         for row in issue_type.get("statuses") or ():
             category = read_path(row, "statusCategory.key", None)
-            seen.setdefault(str(row["id"]), _plain(row, "status", project, category=category))
+            seen.setdefault(
+                str(row["id"]), _plain(row, "status", project, category=category, resource="issue")
+            )
     order = {"new": 0, "indeterminate": 1, "done": 2}
     yield from sorted(seen.values(), key=lambda one: order.get(str(one.extra["category"]), 1))
 

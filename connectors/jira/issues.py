@@ -52,6 +52,7 @@ class SiteFields:
     sprint: str = ""
     points: str = ""
     more: tuple[str, ...] = ()
+    milestone: str = "version"  # what a task's milestone is: its first fix version, or its sprint
 
     def names(self) -> list[str]:
         return [*FIELDS, *(one for one in (self.start, self.sprint, self.points, *self.more) if one)]
@@ -61,6 +62,7 @@ class SiteFields:
         return _JIRA_NAMES.get(path) or {
             "hub.start_on": (self.start,),
             "hub.sprint": (self.sprint,),
+            "hub.milestone": ("fixVersions", self.sprint),
             "hub.estimate": (self.points,),
         }.get(path, (path.removeprefix("fields.").partition(".")[0],))
 
@@ -92,6 +94,7 @@ def site_fields(rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) 
         sprint=str(settings.get("sprint_field") or found["sprint"]),
         points=str(settings.get("estimate_field") or found["points"]),
         more=words_of(settings.get("more_fields")),
+        milestone=str(settings.get("milestone_from") or "version").strip().lower(),
     )
 
 
@@ -115,7 +118,7 @@ def normalised(row: Mapping[str, Any], site: SiteFields) -> dict[str, Any]:
         )
     if "fixVersions" in fields:
         versions = [str(one.get("id")) for one in _dicts(fields["fixVersions"])]
-        hub["versions"], hub["version"] = versions, versions[0] if versions else None
+        hub["versions"], hub["version"] = versions, f"version/{versions[0]}" if versions else None
     if "parent" in fields or "summary" in fields:  # left out where there is none
         hub["parent"] = _id(read_path(fields, "parent.id", None))
     if site.start in fields:
@@ -124,6 +127,8 @@ def normalised(row: Mapping[str, Any], site: SiteFields) -> dict[str, Any]:
         hub["estimate"] = fields[site.points]
     if site.sprint in fields:
         hub["sprint"] = _sprint_of(fields[site.sprint])
+    if site.milestone in hub:
+        hub["milestone"] = hub[site.milestone]
     return {**row, "hub": hub}
 
 
@@ -137,7 +142,7 @@ def person(user: Any) -> str | None:
 def _sprint_of(value: Any) -> str | None:
     """The sprint the issue is in now; closed ones stay in the list for the record."""
     open_ones = [one for one in _dicts(value) if one.get("state") != "closed"]
-    return _id(open_ones[-1].get("id")) if open_ones else None
+    return f"sprint/{open_ones[-1].get('id')}" if open_ones else None
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:
@@ -194,8 +199,9 @@ def issue_write(changes: Mapping[str, Any], seen: Mapping[str, Any], site: SiteF
                 write.fields[_known(site.start, path, "start date")] = value or None
             case "hub.estimate":
                 write.fields[_known(site.points, path, "story points")] = value
-            case "hub.sprint":
-                write.sprint, write.has_sprint = _id(value), True
+            case "hub.version" | "hub.sprint" | "hub.milestone":
+                kind = site.milestone if path == "hub.milestone" else path.removeprefix("hub.")
+                _plan_milestone(write, kind, value, seen, path)
             case "fields.labels":
                 wanted = sorted({_label(one) for one in value or ()})
                 _deltas(write, "labels", wanted, read_path(seen, path, None) or [], lambda one: one)
@@ -204,8 +210,6 @@ def issue_write(changes: Mapping[str, Any], seen: Mapping[str, Any], site: SiteF
                 _deltas(
                     write, "components", [str(one) for one in value or ()], present, lambda one: {"name": one}
                 )
-            case "hub.version":
-                _plan_version(write, _id(value), seen)
             case _:
                 write.fields[_plain_name(path)] = value
     return write
@@ -257,6 +261,16 @@ def _deltas(write: IssueWrite, name: str, wanted: list[str], present: list[str],
     steps += [{"remove": shape(one)} for one in present if one not in wanted]
     if steps:
         write.update[name] = steps
+
+
+def _plan_milestone(write: IssueWrite, kind: str, value: Any, seen: Mapping[str, Any], path: str) -> None:
+    given, _, id = str(value or "").partition("/")
+    if given and given != kind:
+        raise RecordProblem(f"Here a task's milestone is its {kind}, not its {given}.", field=path)
+    if kind == "sprint":
+        write.sprint, write.has_sprint = id or None, True
+    else:
+        _plan_version(write, id or None, seen)
 
 
 def _plan_version(write: IssueWrite, wanted: str | None, seen: Mapping[str, Any]) -> None:

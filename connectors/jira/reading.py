@@ -8,141 +8,23 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.base.client import Endpoint, RestClient, digest, fingerprint, rows_in
+from connectors.base.client import Endpoint, RestClient, fingerprint, rows_in
 from connectors.base.connector import Connector
-from connectors.base.errors import (
-    ConfigurationProblem,
-    ContractBroken,
-    PermissionProblem,
-    RecordGone,
-    SyncError,
-)
-from connectors.base.paging import Offset, PageAsk, PageSeen, Walk
+from connectors.base.errors import ConfigurationProblem, ContractBroken, RecordGone
+from connectors.base.paging import Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer
-from connectors.base.times import parse_instant
-from connectors.base.types import Absence, AbsenceKind, ExternalRecord, Page
+from connectors.base.types import ExternalRecord, Page
 
+from . import milestones
+from .endpoints import API, BATCH, ENDPOINTS, PAGE_SIZE, PROPERTY, version_of
 from .issues import SiteFields, normalised, person, site_fields
 from .session import JiraSession
 from .text import take_apart
-
-API = "/rest/api/3"
-AGILE = "/rest/agile/1.0"
-PAGE_SIZE = 100
-BATCH = 100  # ids of one bulk fetch; more is refused
-#: the entity property an issue or comment is made with, by which an interrupted create is found
-PROPERTY = "lockstep"
-
-_PAGED = Offset("startAt", "maxResults", 50, is_last_path="isLast")
-
-
-@dataclass(frozen=True, slots=True)
-class UntilEmpty:
-    """``users/search`` filters a range after cutting it: a short page says nothing, only an empty one ends."""
-
-    size: int = PAGE_SIZE
-
-    def ask(self, token: Any) -> PageAsk:
-        return PageAsk(params={"startAt": token or 0, "maxResults": self.size})
-
-    def next_token(self, token: Any, seen: PageSeen) -> Any | None:
-        return int(token or 0) + self.size if seen.rows else None
-
-
-ENDPOINTS: Mapping[str, Endpoint] = {
-    "user": Endpoint("user", list_path=f"{API}/users/search", pager=UntilEmpty(), id_at="accountId"),
-    "project": Endpoint(
-        "project",
-        list_path=f"{API}/project/search",
-        get_path=f"{API}/project/{{id}}",
-        update_path=f"{API}/project/{{id}}",
-        update_method="PUT",
-        pager=_PAGED,
-        rows_at="values",
-        archived_at="archived",
-    ),
-    "component": Endpoint(
-        "component",
-        list_path=f"{API}/project/{{project}}/component",
-        get_path=f"{API}/component/{{id}}",
-        create_path=f"{API}/component",
-        update_path=f"{API}/component/{{id}}",
-        delete_path=f"{API}/component/{{id}}",
-        update_method="PUT",
-        pager=_PAGED,
-        rows_at="values",
-    ),
-    "version": Endpoint(
-        "version",
-        list_path=f"{API}/project/{{project}}/version",
-        get_path=f"{API}/version/{{id}}",
-        create_path=f"{API}/version",
-        update_path=f"{API}/version/{{id}}",
-        delete_path=f"{API}/version/{{id}}",
-        update_method="PUT",
-        pager=_PAGED,
-        rows_at="values",
-        archived_at="archived",
-    ),
-    "sprint": Endpoint(
-        "sprint",
-        list_path=f"{AGILE}/board/{{board}}/sprint",
-        get_path=f"{AGILE}/sprint/{{id}}",
-        create_path=f"{AGILE}/sprint",
-        update_path=f"{AGILE}/sprint/{{id}}",
-        delete_path=f"{AGILE}/sprint/{{id}}",
-        update_method="POST",  # changes what is given; PUT would empty the rest
-        pager=_PAGED,
-        rows_at="values",
-    ),
-    "issue": Endpoint("issue", delete_path=f"{API}/issue/{{id}}", updated_at="fields.updated"),
-    "comment": Endpoint(
-        "comment",
-        list_path=f"{API}/issue/{{parent}}/comment",
-        get_path=f"{API}/issue/{{parent}}/comment/{{id}}",
-        create_path=f"{API}/issue/{{parent}}/comment",
-        update_path=f"{API}/issue/{{parent}}/comment/{{id}}",
-        delete_path=f"{API}/issue/{{parent}}/comment/{{id}}",
-        update_method="PUT",
-        list_params={"orderBy": "created"},
-        pager=Offset("startAt", "maxResults", PAGE_SIZE, total_path="total"),
-        rows_at="comments",
-        updated_at="updated",
-    ),
-}
-
-#: what makes a new version of a record, beside its time of change
-_CONTENT: Mapping[str, tuple[str, ...]] = {
-    "issue": (
-        "fields.summary",
-        "fields.description",
-        "fields.status.id",
-        "fields.priority.name",
-        "fields.labels",
-        "fields.duedate",
-        "hub",
-    ),
-    "comment": ("body",),
-    "project": ("name", "description", "key", "lead.accountId"),
-    "component": ("name", "description", "lead.accountId"),
-    "version": ("name", "description", "released", "archived", "startDate", "releaseDate"),
-    "sprint": ("name", "goal", "state", "startDate", "endDate"),
-}
-
-
-def version_of(name: str, data: Mapping[str, Any], changed: Any) -> str | None:
-    """Jira gives no versions: its time of change (where there is one), and a digest of what people edit."""
-    paths = _CONTENT.get(name)
-    if paths is None:
-        return None
-    content = digest([read_path(data, path, None) for path in paths])[:12]
-    return f"{changed or ''}#{content}"
 
 
 class JiraReader(RestClient):
@@ -171,6 +53,10 @@ class JiraReader(RestClient):
                 raise ContractBroken("The answer does not say whose token this is.")
             self._myself = me
         return self._myself
+
+    def zone(self) -> str:
+        """The account's time zone, as JQL and sprints mean it; "" if it is not told."""
+        return str(self.myself().get("timeZone") or "")
 
     def project(self, *, afresh: bool = False) -> Mapping[str, Any]:
         """Raises ``ConfigurationProblem`` where the project cannot be seen: a 404 says no more than that."""
@@ -222,13 +108,8 @@ class JiraReader(RestClient):
                 data = _comment(row, parent_id)
                 record = dataclasses.replace(record, parent_id=data["hub"]["issue"])
                 changed = row.get("updated")
-            case "version":
-                state = (
-                    "archived" if row.get("archived") else "released" if row.get("released") else "unreleased"
-                )
-                data = {**row, "hub": {"kind": "version", "state": state}}
-            case "sprint":
-                data = {**row, "hub": {"kind": "sprint"}}
+            case "version" | "sprint" as kind:
+                data = milestones.normalised(kind, row, self.zone() if kind == "sprint" else "")
             case "component":
                 data = {**row, "hub": {"lead": person(row.get("lead"))}}
             case "project":
@@ -236,12 +117,17 @@ class JiraReader(RestClient):
                 data = {**row, "hub": {"lead": person(row.get("lead")), "state": state}}
             case _:
                 data = dict(row)
+        name, id = endpoint.name, record.id
+        if name in milestones.KINDS:
+            name, id = "milestone", f"{name}/{id}"
         return dataclasses.replace(
             record,
+            resource=name,
+            id=id,
             data=data,
             url=self._link(endpoint.name, record, row),
             container=container,
-            version=version_of(endpoint.name, data, changed),
+            version=version_of(name, data, changed),
         )
 
     def _link(self, name: str, record: ExternalRecord, row: Mapping[str, Any]) -> str:
@@ -268,7 +154,20 @@ class JiraReader(RestClient):
             return self._search_page(since, token)
         if resource == "project":
             return Page([self.get("project", self.project_ref)])
+        if resource == "milestone":
+            return self._milestone_page(token)
         return super().list_page(resource, since=since, token=token, parent_id=parent_id)
+
+    def _milestone_page(self, token: Any) -> Page:
+        """The project's versions, then the board's sprints. The token: which of them, and the place in it."""
+        kind = token["kind"] if token else "version"
+        page = super().list_page(kind, token=token["at"] if token else None)
+        following = None
+        if page.next_token is not None:
+            following = {"kind": kind, "at": page.next_token}
+        elif kind == "version" and self.board_id:
+            following = {"kind": "sprint", "at": None}
+        return dataclasses.replace(page, next_token=following)
 
     def _search_page(self, since: datetime | None, token: Any) -> Page:
         walk = Walk.from_token(token)
@@ -280,7 +179,7 @@ class JiraReader(RestClient):
             "nextPageToken": at["next"],
             "reconcileIssues": [int(id) for id in self._written if id.isdigit()],
         }
-        answer = self._search({name: value for name, value in body.items() if value})
+        answer = self.search({name: value for name, value in body.items() if value})
         rows = rows_in(answer.body, "issues", "issues")
         following = read_path(answer.body, "nextPageToken", None)
         is_last = read_path(answer.body, "isLast", None)
@@ -289,24 +188,24 @@ class JiraReader(RestClient):
         elif following is None and is_last is False:
             raise ContractBroken("Jira says there is more but gives no token.", exchange=answer.exchange)
         endpoint = self.endpoint("issue")
-        records = [self.to_record(endpoint, row, answer=None, parent_id=None) for row in _objects(rows)]
+        records = [self.to_record(endpoint, row, answer=None, parent_id=None) for row in objects(rows)]
         after = {"jql": at["jql"], "next": following} if following else None
         return Page(records, walk.step(after, fingerprint(rows)), answer.server_time)
 
-    def _search(self, body: Mapping[str, Any]) -> Answer:
+    def search(self, body: Mapping[str, Any]) -> Answer:
         return self.session.request(
             "POST", f"{API}/search/jql", json=dict(body), is_repeatable=True, quota_class="search"
         )
 
-    def _scope(self) -> str:
+    def scope(self) -> str:
         ref = self.project_ref
         return f"project = {ref}" if ref.isdigit() else f'project = "{ref}"'
 
     def _jql(self, since: datetime | None) -> str:
         if since is None:
-            return f"{self._scope()} ORDER BY key ASC"
-        zone = str(self.myself().get("timeZone") or "")
-        return f'{self._scope()} AND updated >= "{local_minute(since, zone)}" ORDER BY updated ASC, key ASC'
+            return f"{self.scope()} ORDER BY key ASC"
+        edge = local_minute(since, self.zone())
+        return f'{self.scope()} AND updated >= "{edge}" ORDER BY updated ASC, key ASC'
 
     def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord:
         match resource:
@@ -316,6 +215,9 @@ class JiraReader(RestClient):
                 answer = self.session.get(f"{API}/user", params={"accountId": external_id})
                 row = self.record_in(self.endpoint("user"), answer)
                 return self.to_record(self.endpoint("user"), row, answer=answer, parent_id=None)
+            case "milestone":
+                kind, id = milestones.split_id(external_id)
+                return super().get(kind, id)
             case "comment" if parent_id is None:
                 found = self._comments_by_id([external_id]).get(external_id)
                 if found is None:
@@ -342,7 +244,7 @@ class JiraReader(RestClient):
             batch = list(external_ids[start : start + BATCH])
             match resource:
                 case "issue":
-                    rows = self._bulk_fetch(batch)
+                    rows = self.bulk_fetch(batch)
                     found |= {record.id: record for record in map(self.issue_record, rows)}
                 case "comment":
                     found |= self._comments_by_id(batch)
@@ -356,7 +258,7 @@ class JiraReader(RestClient):
                     found |= super().get_many(resource, batch)
         return found
 
-    def _bulk_fetch(
+    def bulk_fetch(
         self, ids_or_keys: Sequence[str], *, with_property: bool = False
     ) -> list[Mapping[str, Any]]:
         """Those that are there, read from the database by id or key. Absent ones come back as errors, and are left out."""
@@ -366,11 +268,11 @@ class JiraReader(RestClient):
         answer = self.session.request(
             "POST", f"{API}/issue/bulkfetch", json=body, is_repeatable=True, quota_class="search"
         )
-        return _objects(rows_in(answer.body, "issues", "issues"))
+        return objects(rows_in(answer.body, "issues", "issues"))
 
     def _comments_by_id(self, ids: Sequence[str]) -> dict[str, ExternalRecord]:
         endpoint = self.endpoint("comment")
-        rows = self._comment_rows(ids)
+        rows = self.comment_rows(ids)
         records = [
             self.to_record(endpoint, row, answer=None, parent_id=None)
             for row in rows
@@ -378,7 +280,7 @@ class JiraReader(RestClient):
         ]
         return {record.id: record for record in records}
 
-    def _comment_rows(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    def comment_rows(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         numbers = [int(id) for id in ids if id.isdigit()]
         if not numbers:
             return []
@@ -389,55 +291,7 @@ class JiraReader(RestClient):
             json={"ids": numbers},
             is_repeatable=True,
         )
-        return _objects(rows_in(answer.body, "values", "comments"))
-
-    # --- certainty -----------------------------------------------------------------------------------------------
-
-    def find_by_key(
-        self, resource: str, key: str, *, since: datetime, parent_id: str | None = None
-    ) -> ExternalRecord | None:
-        match resource:
-            case "issue":
-                return self._issue_made_with(key, since)
-            case "comment" if parent_id is not None:
-                made = [
-                    record.id
-                    for record in self.walk("comment", parent_id=parent_id)
-                    if (parse_instant(record.data.get("created")) or since) >= since
-                ]
-                for start in range(0, len(made), BATCH):
-                    for row in self._comment_rows(made[start : start + BATCH]):
-                        if _key_in(row) == key:
-                            return self.get("comment", str(row["id"]), parent_id=parent_id)
-        return None
-
-    def _issue_made_with(self, key: str, since: datetime) -> ExternalRecord | None:
-        """The issue made with this key. Search lags behind, so it only says roughly which number the project's keys
-        have reached; the numbers around it are then read by key, which is up to date: up until a whole batch of
-        numbers is free, and down to those made before ``since``."""
-        prefix = str(self.project(afresh=True)["key"])
-        body = {"jql": f"{self._scope()} ORDER BY key DESC", "fields": ["created"], "maxResults": 1}
-        rows = _objects(rows_in(self._search(body).body, "issues", "issues"))
-        newest = _number_of(rows[0].get("key")) if rows else 0
-        lower = newest + 1
-        while found := self._numbered(prefix, lower, lower + BATCH):
-            if made := _made_with(key, found):
-                return self.issue_record(made)
-            lower += BATCH
-        upper = newest + 1
-        while upper > 1:
-            lower = max(1, upper - BATCH)
-            found = self._numbered(prefix, lower, upper)
-            if made := _made_with(key, found):
-                return self.issue_record(made)
-            times = [parse_instant(read_path(row, "fields.created", None)) for row in found]
-            if any(at is not None and at < since for at in times):
-                return None
-            upper = lower
-        return None
-
-    def _numbered(self, prefix: str, lower: int, upper: int) -> list[Mapping[str, Any]]:
-        return self._bulk_fetch([f"{prefix}-{number}" for number in range(lower, upper)], with_property=True)
+        return objects(rows_in(answer.body, "values", "comments"))
 
     def walk(self, resource: str, *, parent_id: str | None = None) -> Iterator[ExternalRecord]:
         token = None
@@ -447,62 +301,6 @@ class JiraReader(RestClient):
             token = page.next_token
             if token is None:
                 return
-
-    def explain_absence(
-        self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
-    ) -> dict[str, Absence]:
-        explained = super().explain_absence(resource, external_ids, parent_id=parent_id)
-        for id, absence in explained.items():
-            home = absence.record.container if absence.record and resource == "issue" else ""
-            if home and home != self.project()["key"]:
-                explained[id] = Absence(AbsenceKind.MOVED, f"Moved to the project {home}.", absence.record)
-        unknown = [id for id, absence in explained.items() if absence.kind is AbsenceKind.UNKNOWN]
-        if unknown and resource != "user":
-            explained |= dict.fromkeys(unknown, self._absence_by_surroundings(resource, parent_id))
-        return explained
-
-    def absence_of(self, error: RecordGone) -> Absence:
-        if isinstance(error, HiddenFromSome):
-            return Absence(AbsenceKind.OUT_OF_FILTER, error.message)
-        return super().absence_of(error)
-
-    def _absence_by_surroundings(self, resource: str, parent_id: str | None) -> Absence:
-        """What a 404 means, by what can still be seen around it: Jira answers 404 for "deleted" and "not for you" alike."""
-        try:
-            self.project(afresh=True)
-            if "BROWSE_PROJECTS" in self.missing_permissions("BROWSE_PROJECTS"):
-                return Absence(AbsenceKind.NO_ACCESS, "The account may not browse the project any more.")
-        except SyncError as error:
-            return Absence(AbsenceKind.NO_ACCESS, error.message)
-        if resource == "issue" and str(self.settings.get("issue_security") or "").lower() in (
-            "yes",
-            "true",
-            "1",
-        ):
-            return Absence(
-                AbsenceKind.UNKNOWN, "The project hides issues from the account: nothing proves a deletion."
-            )
-        if resource == "comment" and parent_id:
-            try:
-                self.issue_row(parent_id)
-            except (RecordGone, PermissionProblem) as error:
-                return Absence(AbsenceKind.UNKNOWN, f"Its issue cannot be read: {error.message}")
-        return Absence(AbsenceKind.DELETED, "Not found, and the project around it can be read.")
-
-    def missing_permissions(self, *names: str) -> list[str]:
-        """Which of these permissions the account lacks in the project."""
-        ref = {"projectId" if self.project_ref.isdigit() else "projectKey": self.project_ref}
-        answer = self.session.get(f"{API}/mypermissions", params={**ref, "permissions": ",".join(names)})
-        return [
-            name
-            for name in names
-            if read_path(answer.body, f"permissions.{name}.havePermission", False) is not True
-        ]
-
-    def container_token(self) -> str:
-        """Ids of account, site and project: all stay the same when renamed."""
-        self._myself = None
-        return digest([self.session.site(), self.myself()["accountId"], str(self.project(afresh=True)["id"])])
 
 
 class HiddenFromSome(RecordGone):
@@ -539,21 +337,5 @@ def _comment(row: Mapping[str, Any], parent_id: str | None) -> dict[str, Any]:
     return {**row, "body": parts.document, "hub": hub}
 
 
-def _key_in(row: Mapping[str, Any]) -> str:
-    for entry in row.get("properties") or ():
-        if isinstance(entry, Mapping) and entry.get("key") == PROPERTY:
-            return str(read_path(entry, "value.key", "") or "")
-    return ""
-
-
-def _made_with(key: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    return next((row for row in rows if read_path(row, f"properties.{PROPERTY}.key", None) == key), None)
-
-
-def _number_of(key: Any) -> int:
-    tail = str(key or "").rpartition("-")[2]
-    return int(tail) if tail.isdigit() else 0
-
-
-def _objects(rows: Sequence[Any]) -> list[Mapping[str, Any]]:
+def objects(rows: Sequence[Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict)]

@@ -107,11 +107,13 @@ def _comment(event: str, payload: Mapping[str, Any]) -> list[ChangeHint]:
 
 
 def _version(event: str, payload: Mapping[str, Any]) -> list[ChangeHint]:
-    return [ChangeHint("version", str(payload["version"]["id"]), event, event == "jira:version_deleted")]
+    id = f"version/{payload['version']['id']}"
+    return [ChangeHint("milestone", id, event, event == "jira:version_deleted")]
 
 
 def _sprint(event: str, payload: Mapping[str, Any]) -> list[ChangeHint]:
-    return [ChangeHint("sprint", str(payload["sprint"]["id"]), event, event == "sprint_deleted")]
+    id = f"sprint/{payload['sprint']['id']}"
+    return [ChangeHint("milestone", id, event, event == "sprint_deleted")]
 
 
 def _project(event: str, payload: Mapping[str, Any]) -> list[ChangeHint]:

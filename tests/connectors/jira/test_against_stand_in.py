@@ -72,8 +72,8 @@ def test_only_the_projects_own_issues_are_listed_whole(stand: Stand) -> None:
         for name in ("assignees", "version", "sprint", "start_on", "estimate", "parent")
     } == {
         "assignees": [seed.ANN],
-        "version": "10201",
-        "sprint": "42",
+        "version": "version/10201",
+        "sprint": "sprint/42",
         "start_on": "2026-11-18",
         "estimate": 5,
         "parent": found[0].id,
@@ -232,12 +232,12 @@ def test_a_refused_value_is_named_by_the_path_of_its_link(stand: Stand) -> None:
 
 def test_an_issue_goes_into_a_sprint_and_back_to_the_backlog(stand: Stand) -> None:
     card = issue(stand, "WEB-2")
-    moved = stand.client.update("issue", card.id, {"hub.sprint": "43"}, current=card)
-    assert moved.data["hub"]["sprint"] == "43"
+    moved = stand.client.update("issue", card.id, {"hub.sprint": "sprint/43"}, current=card)
+    assert moved.data["hub"]["sprint"] == "sprint/43"
     back = stand.client.update("issue", card.id, {"hub.sprint": None}, current=moved)
     assert back.data["hub"]["sprint"] is None
     with pytest.raises(RecordProblem, match="closed sprint") as caught:
-        stand.client.update("issue", card.id, {"hub.sprint": "41"}, current=back)
+        stand.client.update("issue", card.id, {"hub.sprint": "sprint/41"}, current=back)
     assert caught.value.field == "hub.sprint"
 
 
@@ -272,10 +272,10 @@ def test_a_new_issue_below_an_issue_is_a_sub_task_and_below_an_epic_is_not(stand
 def test_a_new_issue_is_brought_to_its_status(open_stand: Callable[..., Stand]) -> None:
     stand = open_stand("jira", settings={"status_route": "To Do > In Progress > In Review > Done"})
     made = stand.client.create(
-        "issue", {"fields.summary": "A", STATUS: seed.REVIEW, "hub.sprint": "42"}, key="k1"
+        "issue", {"fields.summary": "A", STATUS: seed.REVIEW, "hub.sprint": "sprint/42"}, key="k1"
     )
     assert made.data["fields"]["status"]["name"] == "In Review"
-    assert made.data["hub"]["sprint"] == "42"
+    assert made.data["hub"]["sprint"] == "sprint/42"
 
 
 def test_an_issue_whose_status_cannot_be_reached_is_there_all_the_same(stand: Stand) -> None:
@@ -334,27 +334,84 @@ def test_a_comment_names_its_author_and_gives_the_text_back_without(stand: Stand
 
 
 def test_versions_and_sprints_of_a_name_that_is_there_are_taken_as_they_are(stand: Stand) -> None:
-    version = stand.client.create("version", {"name": "1.1"}, key="v")
-    assert (version.id, version.data["releaseDate"]) == ("10201", "2026-12-15")
-    assert stand.client.create("sprint", {"name": "Sprint 9"}, key="s").id == "43"
-    assert stand.client.create("sprint", {"name": "Sprint 7"}, key="t").id != "41"  # closed: it is over
+    version = stand.client.create("milestone", {"name": "1.1", "hub.kind": "version"}, key="v")
+    assert (version.id, version.data["releaseDate"]) == ("version/10201", "2026-12-15")
+    sprint = {"hub.kind": "sprint"}
+    assert stand.client.create("milestone", {**sprint, "name": "Sprint 9"}, key="s").id == "sprint/43"
+    again = stand.client.create("milestone", {**sprint, "name": "Sprint 7"}, key="t")
+    assert again.id not in ("sprint/41", "version/41")  # the old one is closed: it is over
+
+
+def test_a_milestone_is_a_version_or_a_sprint_by_its_kind(stand: Stand) -> None:
+    found = {one.id: one.data["hub"] for one in listed(stand, "milestone")}
+    assert set(found) == {"version/10200", "version/10201", "sprint/41", "sprint/42", "sprint/43"}
+    assert found["version/10200"] == {
+        "kind": "version",
+        "state": "closed",
+        "description": None,
+        "start_on": "2026-09-01",
+        "due_on": "2026-11-02",
+    }
+    assert found["sprint/42"] == {
+        "kind": "sprint",
+        "state": "open",
+        "description": "Checkout",
+        "start_on": "2026-11-16",
+        "due_on": "2026-11-27",
+    }
+    fields = {
+        "name": "Sprint 10",
+        "hub.kind": "sprint",
+        "hub.description": "Search",
+        "hub.start_on": "2026-12-14",
+        "hub.due_on": "2026-12-23",
+        "hub.state": "open",
+    }
+    made = stand.client.create("milestone", fields, key="k")
+    assert (made.data["goal"], made.data["state"]) == ("Search", "active")
+    assert (made.data["startDate"], made.data["endDate"]) == (
+        "2026-12-14T08:00:00.000Z",
+        "2026-12-23T16:00:00.000Z",
+    )
+    stand.client.delete("milestone", made.id)
+    assert stand.client.explain_absence("milestone", [made.id])[made.id].kind is AbsenceKind.DELETED
+
+
+def test_without_a_board_milestones_are_versions(open_stand: Callable[..., Stand]) -> None:
+    stand = open_stand("jira", settings={"board_id": ""})
+    assert {one.id.partition("/")[0] for one in listed(stand, "milestone")} == {"version"}
+    with pytest.raises(RecordProblem, match="Name the board"):
+        stand.client.create("milestone", {"name": "S", "hub.kind": "sprint"}, key="k")
+
+
+def test_a_tasks_milestone_is_what_the_settings_say(open_stand: Callable[..., Stand]) -> None:
+    stand = open_stand("jira", settings={"milestone_from": "sprint"})
+    card = issue(stand, "WEB-2")
+    assert card.data["hub"]["milestone"] == "sprint/42"
+    moved = stand.client.update("issue", card.id, {"hub.milestone": "sprint/43"}, current=card)
+    assert (moved.data["hub"]["milestone"], moved.data["hub"]["version"]) == ("sprint/43", "version/10201")
+    with pytest.raises(RecordProblem, match="is its sprint, not its version") as caught:
+        stand.client.update("issue", card.id, {"hub.milestone": "version/10200"}, current=moved)
+    assert caught.value.field == "hub.milestone"
 
 
 def test_sprints_start_with_dates_and_go_one_way(stand: Stand) -> None:
-    future = stand.client.get("sprint", "43")
+    future = stand.client.get("milestone", "sprint/43")
     with pytest.raises(RecordProblem, match="start and an end date"):
-        stand.client.update("sprint", "43", {"state": "active"}, current=future)
-    dates = {"startDate": "2026-11-30T09:00:00.000Z", "endDate": "2026-12-11T17:00:00.000Z"}
-    started = stand.client.update("sprint", "43", {**dates, "state": "active"}, current=future)
+        stand.client.update("milestone", future.id, {"hub.state": "open"}, current=future)
+    changes = {"hub.start_on": "2026-11-30", "hub.due_on": "2026-12-11", "hub.state": "open"}
+    started = stand.client.update("milestone", future.id, changes, current=future)
     assert started.data["state"] == "active"
-    with pytest.raises(RecordProblem, match="from active to future") as caught:
-        stand.client.update("sprint", "43", {"state": "future"}, current=started)
-    assert caught.value.field == "state"
+    with pytest.raises(RecordProblem, match="from open to planned") as caught:
+        stand.client.update("milestone", future.id, {"hub.state": "planned"}, current=started)
+    assert caught.value.field == "hub.state"
+    with pytest.raises(RecordProblem, match="cannot become a sprint"):
+        stand.client.update("milestone", future.id, {"hub.kind": "version"}, current=started)
 
 
 def test_an_archived_version_says_so(stand: Stand) -> None:
-    stand.client.archive("version", "10200")
-    absence = stand.client.explain_absence("version", ["10200"])["10200"]
+    stand.client.archive("milestone", "version/10200")
+    absence = stand.client.explain_absence("milestone", ["version/10200"])["version/10200"]
     assert absence.kind is AbsenceKind.ARCHIVED
 
 
@@ -452,7 +509,7 @@ def test_a_missing_scope_is_said_as_such(open_stand: Callable[..., Stand]) -> No
     stand = open_stand("jira", secrets=OAUTH)
     knobs(stand, missing_scope="/rest/agile/")
     with pytest.raises(ConfigurationProblem, match="lacks a scope"):
-        listed(stand, "sprint")
+        listed(stand, "milestone")
 
 
 def test_a_grant_for_another_site_is_refused_with_the_sites_it_covers(
@@ -575,6 +632,6 @@ def test_requests_and_answers_of_a_long_walk_fit_atlassians_documents(stand: Sta
         "label",
     ):
         stand.client.containers(kind)
-    stand.client.update("issue", card.id, {"hub.sprint": "43", STATUS: seed.REVIEW}, current=card)
+    stand.client.update("issue", card.id, {"hub.sprint": "sprint/43", STATUS: seed.REVIEW}, current=card)
     stand.client.check()
     assert SPEC.problems(stand.vendor.requests)[0] == []

@@ -52,7 +52,7 @@ def test_fields_that_jira_left_out_stay_unknown() -> None:
 
 def test_the_current_sprint_is_the_last_that_is_not_closed() -> None:
     sprints = [{"id": 41, "state": "closed"}, {"id": 42, "state": "active"}]
-    assert normalised({"fields": {"customfield_10020": sprints}}, SITE)["hub"] == {"sprint": "42"}
+    assert normalised({"fields": {"customfield_10020": sprints}}, SITE)["hub"] == {"sprint": "sprint/42"}
     assert normalised({"fields": {"customfield_10020": sprints[:1]}}, SITE)["hub"] == {"sprint": None}
 
 
@@ -73,9 +73,11 @@ def test_labels_are_added_and_removed_one_by_one_with_hyphens_for_spaces() -> No
 
 def test_a_new_milestone_takes_the_place_of_the_first_version_and_leaves_the_others() -> None:
     seen = {"hub": {"versions": ["1", "2"]}}
-    write = issue_write({"hub.version": "3"}, seen, SITE)
+    write = issue_write({"hub.version": "version/3"}, seen, SITE)
     assert write.update == {"fixVersions": [{"remove": {"id": "1"}}, {"add": {"id": "3"}}]}
-    assert issue_write({"hub.version": "2"}, seen, SITE).update == {"fixVersions": [{"remove": {"id": "1"}}]}
+    assert issue_write({"hub.version": "version/2"}, seen, SITE).update == {
+        "fixVersions": [{"remove": {"id": "1"}}]
+    }
     assert issue_write({"hub.version": None}, seen, SITE).update == {"fixVersions": [{"remove": {"id": "1"}}]}
 
 

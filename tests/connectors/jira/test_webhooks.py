@@ -107,15 +107,19 @@ def test_comment_events_name_the_comment_and_its_issue(event: str) -> None:
         (
             "jira:version_released",
             {"version": {"id": "10201"}},
-            ChangeHint("version", "10201", "jira:version_released"),
+            ChangeHint("milestone", "version/10201", "jira:version_released"),
         ),
         (
             "jira:version_deleted",
             {"version": {"id": "1"}},
-            ChangeHint("version", "1", "jira:version_deleted", True),
+            ChangeHint("milestone", "version/1", "jira:version_deleted", True),
         ),
-        ("sprint_started", {"sprint": {"id": 42}}, ChangeHint("sprint", "42", "sprint_started")),
-        ("sprint_deleted", {"sprint": {"id": 42}}, ChangeHint("sprint", "42", "sprint_deleted", True)),
+        ("sprint_started", {"sprint": {"id": 42}}, ChangeHint("milestone", "sprint/42", "sprint_started")),
+        (
+            "sprint_deleted",
+            {"sprint": {"id": 42}},
+            ChangeHint("milestone", "sprint/42", "sprint_deleted", True),
+        ),
         ("project_updated", {"project": {"id": 10001}}, ChangeHint("project", "10001", "project_updated")),
         ("user_updated", {"user": {"accountId": seed.BEN}}, ChangeHint("user", seed.BEN, "user_updated")),
     ],
