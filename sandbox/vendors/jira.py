@@ -35,6 +35,11 @@ class Jira(JiraSite):
     limit_per_minute = 900
     webhook_retry_delays = (300.0, 600.0, 900.0, 900.0, 900.0)
 
+    @route("GET", "/browse/<key>", query="focusedCommentId", auth=False)
+    def browse(self, call: Call, key: str) -> Any:
+        """The link that people follow; not part of the API."""
+        return Reply(b"", 302, {"Location": f"/{self.slug}/ui/issue/{self.issue(key)['id']}"})
+
     # --- reading issues ------------------------------------------------------------------------------------------
 
     @route("POST", "/rest/api/3/search/jql")

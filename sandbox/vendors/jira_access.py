@@ -15,7 +15,6 @@ from . import jira_seed as seed
 from .jira_state import JiraState, errors
 
 GATEWAY = f"/ex/jira/{seed.CLOUD_ID}"
-OPEN_PATHS = ("/oauth/token", "/browse/")
 ACCESS_SECONDS = 3600
 WEBHOOK_DAYS = 30
 APP_EVENTS = (

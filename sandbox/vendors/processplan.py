@@ -54,9 +54,7 @@ class ProcessPlan(Vendor):
             for number, title in enumerate(steps):
                 status = "completed" if number < done else "in_progress" if number == done else "pending"
                 step = f"s{self.world.next_number('step')}"
-                self.world.put(
-                    "step", f"{process}/{step}", self._new_step(step, process, title, status, before, number)
-                )
+                self.world.put("step", step, self._new_step(step, process, title, status, before, number))
                 before = step
 
     def _new_step(
@@ -112,8 +110,8 @@ class ProcessPlan(Vendor):
 
     def _step(self, process: str, id: str) -> Document:
         self._process(process)
-        found = self.world.get("step", f"{process}/{id}")
-        if found is None:
+        found = self.world.get("step", id)
+        if found is None or found["processId"] != process:
             raise Refusal(404, "Step not found", code="not_found")
         return found
 
@@ -190,7 +188,7 @@ class ProcessPlan(Vendor):
             self.world.put("process", process, {**self._process(process), "status": "completed"})
 
     def _keep(self, step: Document) -> None:
-        self.world.put("step", f"{step['processId']}/{step['id']}", step)
+        self.world.put("step", step["id"], step)
 
     # --- by hand -------------------------------------------------------------------------------------------------
 
@@ -214,10 +212,11 @@ class ProcessPlan(Vendor):
 
     def edit(self, kind: str, id: str | None, values: Mapping[str, Any], *, actor: str = "") -> str:
         with self.world.lock:
+            id = _own(id) if id is not None else None
             if id is None and kind == "step":
                 process = str(values["processId"])
                 step = f"s{self.world.next_number('step')}"
-                id = f"{process}/{step}"
+                id = step
                 number = len(self.steps_of(process))
                 self.world.put(
                     "step", id, self._new_step(step, process, str(values["name"]), "pending", None, number)
@@ -235,10 +234,10 @@ class ProcessPlan(Vendor):
 
     def remove(self, kind: str, id: str, *, actor: str = "") -> None:
         with self.world.lock:
-            self.world.drop(kind, id)
+            self.world.drop(kind, _own(id))
             if kind == "process":
                 for step in self.steps_of(id):
-                    self.world.drop("step", f"{id}/{step['id']}")
+                    self.world.drop("step", step["id"])
 
     def contract_fixture(self) -> ContractFixture:
         return ContractFixture(
@@ -246,6 +245,11 @@ class ProcessPlan(Vendor):
             settings={"users_path": "/users"},
             secrets={"token": TOKEN},
         )
+
+
+def _own(id: str) -> str:
+    """The id as it is kept here; the hub writes a step's as ``process/step``."""
+    return id.rpartition("/")[2]
 
 
 def _shown_process(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from connectors.base.errors import (
     ConfigurationProblem,
@@ -78,6 +79,11 @@ def test_only_the_projects_own_issues_are_listed_whole(stand: Stand) -> None:
         "estimate": 5,
         "parent": found[0].id,
     }
+
+
+def test_a_records_link_leads_to_its_page(stand: Stand) -> None:
+    answer = requests.get(issue(stand, "WEB-2").url, allow_redirects=False, timeout=5)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/jira/ui/issue/10301")
 
 
 def test_a_walk_keeps_its_query_and_follows_the_tokens(stand: Stand) -> None:
