@@ -50,7 +50,7 @@ STATUSES = (
     ("10003", "In Review", "indeterminate"),
     ("10002", "Done", "done"),
 )
-TODO, DOING, REVIEW, DONE = (one[0] for one in STATUSES)
+TO_DO, DOING, REVIEW, DONE = (one[0] for one in STATUSES)
 CATEGORIES = {
     "new": (2, "To Do", "blue-gray"),
     "indeterminate": (4, "In Progress", "yellow"),
@@ -59,8 +59,8 @@ CATEGORIES = {
 
 #: id, name, from, to, whether it wants a resolution
 TRANSITIONS = (
-    ("11", "Start", TODO, DOING, False),
-    ("12", "Stop", DOING, TODO, False),
+    ("11", "Start", TO_DO, DOING, False),
+    ("12", "Stop", DOING, TO_DO, False),
     ("21", "Ready for review", DOING, REVIEW, False),
     ("22", "Not yet", REVIEW, DOING, False),
     ("31", "Accept", REVIEW, DONE, True),

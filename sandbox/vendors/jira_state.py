@@ -54,7 +54,7 @@ _NODES = frozenset(
 _MARKS = frozenset(["strong", "em", "code", "strike", "link", "underline", "subsup", "textColor"])
 EMPTY_ISSUE: Mapping[str, Any] = {
     "description": None, "priority": "3", "assignee": None, "labels": [], "components": [], "fixVersions": [],
-    "duedate": None, "parent": None, "status": seed.TODO, "resolution": None, "resolutiondate": None,
+    "duedate": None, "parent": None, "status": seed.TO_DO, "resolution": None, "resolutiondate": None,
     "environment": None, seed.START_FIELD: None, seed.POINTS_FIELD: None, seed.SPRINT_FIELD: [], seed.TEAM_FIELD: None,
 }  # fmt: skip
 

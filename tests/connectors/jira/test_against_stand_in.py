@@ -551,7 +551,7 @@ def test_a_limit_without_retry_after_is_waited_out_by_its_reset(stand: Stand) ->
 def test_statuses_come_once_with_their_category(stand: Stand) -> None:
     found = stand.client.containers("status")
     assert [(one.id, one.name, one.extra["category"]) for one in found] == [
-        (seed.TODO, "To Do", "new"),
+        (seed.TO_DO, "To Do", "new"),
         (seed.DOING, "In Progress", "indeterminate"),
         (seed.REVIEW, "In Review", "indeterminate"),
         (seed.DONE, "Done", "done"),
