@@ -207,14 +207,23 @@ def message_of(body: Any) -> str:
             "errors[0].detail",
             "errors[0]",
             "err",
+            "errorMessages[0]",
         ):
             found = read_path(body, path, None)
             if isinstance(found, str) and found:
                 break
+        else:
+            found = _said_of_fields(body.get("errors"))
         fields = field_of(body)
-        if fields and isinstance(found, str) and fields not in found:
+        if fields and isinstance(found, str) and found and fields not in found:
             found = f"{found} ({fields})"
     return redact_text(found)[:300] if isinstance(found, str) else ""
+
+
+def _said_of_fields(errors: Any) -> str:
+    """What an ``{"errors": {field: words}}`` body says of its fields, one after the other."""
+    said = errors.values() if isinstance(errors, dict) else ()
+    return " ".join(words for words in said if isinstance(words, str))
 
 
 def field_of(body: Any) -> str | None:

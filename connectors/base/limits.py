@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from .times import parse_http_date
+from .times import parse_http_date, parse_instant
 
 
 class LimitState(NamedTuple):
@@ -20,7 +20,7 @@ class LimitState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LimitHeaders:
-    """Names of the limit headers. ``reset_format``: epoch_s, epoch_ms, seconds, milliseconds or http_date.
+    """Names of the limit headers. ``reset_format``: epoch_s, epoch_ms, seconds, milliseconds, http_date or iso8601.
 
     ``usage`` is a pattern with two groups (used, limit) over ``usage_header``, for headers like ``api-usage=18/5000``.
     """
@@ -52,8 +52,8 @@ class LimitHeaders:
     def _reset_after(self, value: str | None, now: datetime) -> float | None:
         if not value:
             return None
-        if self.reset_format == "http_date":
-            moment = parse_http_date(value)
+        if self.reset_format in ("http_date", "iso8601"):
+            moment = parse_http_date(value) if self.reset_format == "http_date" else parse_instant(value)
             return None if moment is None else max(0.0, (moment - now).total_seconds())
         try:
             number = float(value)

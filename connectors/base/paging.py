@@ -124,7 +124,10 @@ class PageNumber:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """``?offset=200&limit=100``. The offset moves by the rows that really came."""
+    """``?offset=200&limit=100``. The offset moves by the rows that really came.
+
+    Ends by has-more, is-last or total, else by a short page.
+    """
 
     param: str = "offset"
     limit_param: str = "limit"
@@ -132,6 +135,7 @@ class Offset:
     place: Literal["query", "body"] = "query"
     total_path: str = ""
     has_more_path: str = ""
+    is_last_path: str = ""
 
     def ask(self, token: Any) -> PageAsk:
         return _place({self.param: token or 0, self.limit_param: self.limit}, self.place)
@@ -140,6 +144,8 @@ class Offset:
         reached = int(token or 0) + len(seen.rows)
         if self.has_more_path:
             is_last = not _more(seen, self.has_more_path)
+        elif self.is_last_path:
+            is_last = _more(seen, self.is_last_path)
         elif self.total_path:
             is_last = reached >= _count(seen, self.total_path)
         else:

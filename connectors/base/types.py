@@ -286,6 +286,7 @@ class WebhookRegistration:
     events: Sequence[str] = ()
     active: bool = True
     secret: str = field(default="", repr=False)
+    expires_at: datetime | None = None  # register again well before; None = it does not expire
 
 
 class Client(Protocol):
