@@ -820,7 +820,9 @@ class GitLab(GitLabState):
                     **self._one("label", id, "Label"),
                     **{name: given[name] for name in ("name", "color", "description") if name in given},
                 }
-                return str(self.world.put("label", id, {**label, "color": self.colour_code(label["color"])})["id"])
+                return str(
+                    self.world.put("label", id, {**label, "color": self.colour_code(label["color"])})["id"]
+                )
         raise missing(kind.capitalize())
 
     def _edit_issue(self, kind: str, id: str | None, given: dict[str, Any], by: int) -> str:

@@ -405,7 +405,11 @@ class GitLabState(Vendor):
         if user is None:
             return None
         shown = {name: user[name] for name in ("id", "username", "name", "state")}
-        return {**shown, "avatar_url": None, "web_url": f"{self.root}/{user['username']}"}
+        return {
+            **shown,
+            "avatar_url": f"{self.root}/avatar/{id}.png",
+            "web_url": f"{self.root}/{user['username']}",
+        }
 
     def label_names(self, ids: Iterable[int]) -> list[str]:
         return sorted(str(found["name"]) for id in ids if (found := self.world.get("label", id)))
