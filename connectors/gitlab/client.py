@@ -215,14 +215,16 @@ class GitLabClient(GitLabReader):
         return {name: value for name, value in body.items() if current is not None or value not in (None, "")}
 
     def _note_body(self, fields: Mapping[str, Any], current: ExternalRecord | None, key: str) -> str:
-        hub = current.data["hub"] if current else {"key": key, "author": "", "author_id": None}
+        hub: Mapping[str, Any] = (
+            current.data["hub"] if current else {"key": key, "author": "", "author_id": None}
+        )
         text = str(fields.get("body", current.data.get("body") if current else "") or "")
         if not text.strip():
             raise RecordProblem("A note cannot be empty.", field="body")
         author = str(fields.get("hub.author", "" if hub["author_id"] else hub["author"]) or "")
         if not hub["key"]:
             author = ""  # written on GitLab: no author's line there
-        parts = HubText(text, hub["key"], author)
+        parts = HubText(text, str(hub["key"]), author)
         return within(text_to_write(parts, mutes_mentions=self.options.mutes_mentions), MAX_TEXT, "body")
 
     def delete(

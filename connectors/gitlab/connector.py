@@ -37,7 +37,7 @@ REQUESTS = RateBudget(
     2000, 60, concurrency=8
 )  # gitlab.com, per person; self-managed servers tell theirs in headers
 LIMITS = LimitHeaders(limit="ratelimit-limit", remaining="ratelimit-remaining", reset="ratelimit-reset")
-OAUTH = OAuth2Settings(f"{DEFAULT_SITE}/oauth/token", scopes=("api",), default_ttl_seconds=7200)
+OAUTH = OAuth2Settings("{site}/oauth/token", scopes=("api",), default_ttl_seconds=7200)
 RULES = (
     ErrorRule(Reaction.EXISTS, status=(409,), body_contains="already exists"),
     ErrorRule(Reaction.EXISTS, status=(400,), body_contains="already being used"),
@@ -382,7 +382,7 @@ CONNECTOR = Connector(
     token_url="https://gitlab.com/-/user_settings/personal_access_tokens",  # noqa: S106
     docs_url="https://docs.gitlab.com/api/issues/",
     consent=OAuth2Consent(
-        authorize_url=f"{DEFAULT_SITE}/oauth/authorize",
+        authorize_url="{site}/oauth/authorize",
         settings=OAUTH,
         uses_pkce=True,
         app_url="https://gitlab.com/-/user_settings/applications",

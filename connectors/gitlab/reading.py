@@ -57,9 +57,17 @@ class NextPage(CursorToken):
 
 def _endpoint(name: str, place: str, tail: str, **options: Any) -> Endpoint:
     one = f"{place}{tail}/{{id}}"
-    paths = {"list_path": f"{place}{tail}", "create_path": f"{place}{tail}"}
-    paths |= {"get_path": one, "update_path": one, "delete_path": one}
-    return Endpoint(name, **paths, update_method="PUT", pager=NextPage(), **options)
+    return Endpoint(
+        name,
+        list_path=f"{place}{tail}",
+        create_path=f"{place}{tail}",
+        get_path=one,
+        update_path=one,
+        delete_path=one,
+        update_method="PUT",
+        pager=NextPage(),
+        **options,
+    )
 
 
 _BY_CHANGE = {"order_by": "updated_at", "sort": "asc"}

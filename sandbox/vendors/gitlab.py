@@ -62,18 +62,14 @@ class GitLab(GitLabState):
         for name, colour, about, of_group in seed.LABELS:
             self.make_label({"name": name, "color": colour, "description": about}, of_group=of_group)
         for title, of_group, first, last, state in seed.MILESTONES:
-            values = {"title": title, "start_date": first, "due_date": last, "state": state}
-            self.make_milestone(values, of_group=of_group)
+            dates = {"start_date": first, "due_date": last}
+            self.make_milestone({"title": title, "state": state, **dates}, of_group=of_group)
         self.world.put("board", 1, {"id": 1, "name": "Development"})
-        for title, first, last, labels in seed.EPICS:
-            values = {
-                "title": title,
-                "labels": list(labels),
-                "start_date_fixed": first,
-                "due_date_fixed": last,
-            }
-            values |= {"start_date_is_fixed": bool(first), "due_date_is_fixed": bool(last)}
-            self.make_epic(values, actor=seed.MEMBERS[1][0], at=seed.START)
+        for title, starts, ends, labels in seed.EPICS:
+            epic: dict[str, Any] = {"title": title, "labels": list(labels)}
+            epic |= {"start_date_fixed": starts, "start_date_is_fixed": bool(starts)}
+            epic |= {"due_date_fixed": ends, "due_date_is_fixed": bool(ends)}
+            self.make_epic(epic, actor=seed.MEMBERS[1][0], at=seed.START)
         for values in seed.issues():
             self._seed_issue(values)
         self.world.put("refresh", seed.REFRESH_TOKEN, {"token": seed.REFRESH_TOKEN})
@@ -816,13 +812,10 @@ class GitLab(GitLabState):
             case "label":
                 if id is None:
                     return str(self.make_label(given)["id"])
-                label = {
-                    **self._one("label", id, "Label"),
-                    **{name: given[name] for name in ("name", "color", "description") if name in given},
-                }
-                return str(
-                    self.world.put("label", id, {**label, "color": self.colour_code(label["color"])})["id"]
-                )
+                label = self._one("label", id, "Label")
+                label |= {name: given[name] for name in ("name", "color", "description") if name in given}
+                label["color"] = self.colour_code(label["color"])
+                return str(self.world.put("label", id, label)["id"])
         raise missing(kind.capitalize())
 
     def _edit_issue(self, kind: str, id: str | None, given: dict[str, Any], by: int) -> str:
