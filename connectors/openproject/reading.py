@@ -45,11 +45,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         get_path="/projects/{id}",
         create_path="/projects",
         update_path="/projects/{id}",
-        list_params={
-            "filters": filters(active=("=", ["t"])),
-            "sortBy": '[["id","asc"]]',
-            "pageSize": PAGE_SIZE,
-        },
+        list_params={"filters": filters(active=("=", ["t"])), "sortBy": '[["id","asc"]]'},
         pager=NextUrl("_links.nextByOffset.href"),
         rows_at=ROWS,
         updated_at="updatedAt",

@@ -433,7 +433,7 @@ class OpenProject(OpenProjectState):
         values = self._package_values(self._given(call, PACKAGE_BODY))
         if values.get("project") is None:
             raise refused("project", "Project can't be blank.")
-        return Reply(self.shown_package(self.make_package(values, actor=int(call.actor))), 201)
+        return self.shown_package(self.make_package(values, actor=int(call.actor)))
 
     @route("GET", f"{API}/work_packages/<id>", query="timestamps")
     def package(self, call: Call, id: str) -> Any:

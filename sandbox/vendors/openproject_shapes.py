@@ -104,7 +104,8 @@ class OpenProjectShapes(Vendor):
         return shown
 
     def _package_links(self, row: Mapping[str, Any], here: str) -> dict[str, Any]:
-        ancestors, above = [], row["parent"]
+        ancestors: list[dict[str, Any]] = []
+        above = row["parent"]
         while above:
             ancestors.insert(0, self.link("work_package", above))
             above = (self.world.get("work_package", above) or {}).get("parent")
