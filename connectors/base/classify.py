@@ -209,6 +209,12 @@ def message_of(body: Any) -> str:
             found = read_path(body, path, None)
             if isinstance(found, str) and found:
                 break
+        if isinstance(body.get("message"), dict):  # Rails: {"message": {"title": ["can't be blank"]}}
+            said = body["message"].items()
+            found = "; ".join(
+                f"{name} {', '.join(map(str, words)) if isinstance(words, list) else words}"
+                for name, words in said
+            )
         fields = field_of(body)
         if fields and isinstance(found, str) and fields not in found:
             found = f"{found} ({fields})"
@@ -221,6 +227,8 @@ def field_of(body: Any) -> str | None:
         return None
     names: list[str] = []
     errors = body.get("errors", body.get("fieldErrors", body.get("details", body.get("fields"))))
+    if errors is None and isinstance(body.get("message"), dict):
+        errors = body["message"]
     if isinstance(errors, dict):
         names = [str(name) for name in errors if name not in ("message", "code")]
     elif isinstance(errors, list):
