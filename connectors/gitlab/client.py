@@ -57,10 +57,11 @@ class GitLabClient(GitLabReader):
         if "title" not in write.body:
             raise RecordProblem("GitLab needs a title.", field="title")
         event = write.body.pop("state_event", None)
+        nothing: Mapping[str, Any] = {"epic_id": 0, "milestone_id": 0, "assignee_ids": [0]}
         body = {
             name: value
             for name, value in self._body(endpoint, write).items()
-            if value not in (None, "", 0, [0])
+            if value not in (None, "") and value != nothing.get(name, "")
         }
         if labels := body.pop("add_labels", None):
             body["labels"] = labels

@@ -339,7 +339,7 @@ def open_client(
 ) -> Client:
     options = SessionOptions(budgets=(REQUESTS,), limits=LIMITS, rules=RULES)
     session = ApiSession(api_address(base_url), auth_of(base_url, secrets), environment, options)
-    return GitLabClient(CONNECTOR, session, settings)
+    return GitLabClient(CONNECTOR, session, settings, has_token=bool(secrets.get("token")))
 
 
 _PATH = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)+")
@@ -392,7 +392,7 @@ CONNECTOR = Connector(
         SetUpTemplate(
             "GitLab issues and epics ↔ tasks (Premium)",
             "As above, with weights and a group's epics as the tasks above.",
-            {"settings": {"premium": "yes"}},
+            {"options": {"premium": "yes"}},
         ),
     ),
     cannot_sync=(
@@ -409,6 +409,7 @@ CONNECTOR = Connector(
         "That an edit wakes a webhook that GitLab switched off for good.",
         "That putting an issue into an epic moves its updated_at.",
         "The limit of 2,000 requests a minute on gitlab.com.",
+        "The words with which a write to an archived project is refused.",
         "That epics of a group come to its webhooks as work items; they are polled.",
     ),
     ignored_events=tuple(sorted(IGNORED)),

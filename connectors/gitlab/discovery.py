@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from connectors.base.client import failed_check
 from connectors.base.errors import (
-    ConfigurationProblem,
     ContractBroken,
     PermissionProblem,
     RecordGone,
@@ -33,6 +32,7 @@ class Opened(Protocol):
 
     session: ApiSession
     options: Options
+    has_token: bool
 
     def project(self, *, afresh: bool = False) -> Mapping[str, Any]: ...
 
@@ -78,9 +78,11 @@ def _version(client: Opened) -> str:
 
 def _token_checks(client: Opened) -> tuple[list[Check], tuple[str, ...]]:
     """Scopes and last day of an access token; an OAuth grant has no such page."""
+    if not client.has_token:
+        return [], ()
     try:
         token = client.session.get("/personal_access_tokens/self").body
-    except (RecordGone, PermissionProblem, ConfigurationProblem):
+    except (RecordGone, PermissionProblem):
         return [], ()
     scopes = read_path(token, "scopes", None)
     missing = ("api",) if isinstance(scopes, list) and "api" not in scopes else ()

@@ -130,8 +130,16 @@ class IssueMoved(RecordGone):
 class GitLabReader(RestClient):
     endpoints = ENDPOINTS
 
-    def __init__(self, connector: Connector, session: ApiSession, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        session: ApiSession,
+        settings: Mapping[str, Any],
+        *,
+        has_token: bool = True,
+    ) -> None:
         super().__init__(connector, session, settings)
+        self.has_token = has_token  # False for an OAuth grant
         self.options = Options.from_settings(settings)
         self.project_id = str(settings.get("project") or "").strip().strip("/")
         self._project: Mapping[str, Any] | None = None

@@ -19,12 +19,13 @@ from connectors.base.errors import (
     Retryable,
     StaleWrite,
 )
-from connectors.base.stages import suggest_stages
 from connectors.base.types import AbsenceKind, ExternalRecord
 from connectors.gitlab import reading
 from connectors.gitlab.connector import CONNECTOR, api_address, validate
 from connectors.gitlab.reading import next_page
+from integrations.services.statusmaps import status_suggestion
 from sandbox.vendors import gitlab_seed as seed
+from tests.connectors.gitlab.spec import SPEC
 from tests.sandbox_fixtures import Stand
 
 Opener = Callable[..., Stand]
@@ -99,8 +100,12 @@ def test_labels_of_the_settings_show_the_stage(open_stand: Opener) -> None:
 
 
 def test_statuses_to_choose_from_are_both_states_and_the_stages_labels(open_stand: Opener) -> None:
+    stages = ["backlog", "todo", "in_progress", "review", "done"]
     found = open_stand("gitlab").client.containers("status")
-    assert suggest_stages(found, "task") == {
+    suggested = {
+        one.id: status_suggestion(one.name, str(one.extra.get("category") or ""), stages) for one in found
+    }
+    assert suggested == {
         "opened": "todo",
         "opened/status::backlog": "backlog",
         "opened/status::in progress": "in_progress",
@@ -418,3 +423,22 @@ def test_the_project_may_be_given_by_its_number(open_stand: Opener) -> None:
     assert kinds == {"namespace", "project"}
     lists = stand.client.containers("board_list", "1")
     assert [one.name for one in lists] == ["status::in progress", "status::review"]
+
+
+def test_everything_asked_for_in_setting_up_fits_the_document(open_stand: Opener) -> None:
+    stand = open_stand("gitlab")
+    for kind in ("namespace", "project", "milestone", "label", "person", "status", "board"):
+        assert stand.client.containers(kind), kind
+    assert stand.client.containers("project", "acme")
+    assert stand.client.containers("group") == stand.client.containers("board_list") == []
+    assert stand.client.check().ok
+    problems, counts = SPEC.problems(stand.vendor.requests)
+    assert problems == []
+    assert counts["requests"] > 10
+
+
+def test_a_weight_of_nothing_is_a_weight(open_stand: Opener) -> None:
+    stand = open_stand("gitlab")
+    made = stand.client.create("issue", {"title": "Feather", "weight": 0, "hub.milestone": None}, key="k")
+    assert made.data["weight"] == 0
+    assert [set(body) for body in sent(stand, "POST")] == [{"title", "weight", "description"}]
