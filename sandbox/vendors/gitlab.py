@@ -413,7 +413,9 @@ class GitLab(GitLabRecords):
                 label = self._one("label", id, "Label")
                 label |= {name: given[name] for name in ("name", "color", "description") if name in given}
                 label["color"] = self.colour_code(label["color"])
-                return str(self.world.put("label", id, label)["id"])
+                self.world.put("label", id, label)
+                self.name_labels_again()
+                return id
         raise missing(kind.capitalize())
 
     def _edit_issue(self, kind: str, id: str | None, given: dict[str, Any], by: int) -> str:
@@ -426,9 +428,7 @@ class GitLab(GitLabRecords):
         row = self._one(kind, id, kind.capitalize())
         if state in ("opened", "closed") and state != row["state"]:
             given["state_event"] = "close" if state == "closed" else "reopen"
-        changed = self.change_issue(row, given, actor=by, kind=kind)
-        shown = {**changed, "label_names": self.label_names(changed["labels"])}
-        self.world.put(kind, id, shown)
+        self.change_issue(row, given, actor=by, kind=kind)
         return id
 
     def remove(self, kind: str, id: str, *, actor: str = "") -> None:
@@ -451,9 +451,9 @@ class GitLab(GitLabRecords):
             for row in self.world.all(kind):
                 held = row.get(name)
                 if held == id:
-                    self.world.put(kind, row["iid"], {**row, name: None})
+                    self.keep(kind, {**row, name: None})
                 elif isinstance(held, list) and id in held:
-                    self.world.put(kind, row["iid"], {**row, name: [one for one in held if one != id]})
+                    self.keep(kind, {**row, name: [one for one in held if one != id]})
 
     def move(self, iid: str, *, actor: int = 32) -> None:
         """A person moves an issue to the other project: this one is closed and says where it went."""

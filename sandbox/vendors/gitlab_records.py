@@ -411,7 +411,9 @@ class GitLabRecords(GitLabState):
         if "color" in given:
             label["color"] = self.colour_code(given["color"])
         label |= {name: given[name] for name in ("description", "priority") if name in given}
-        return self.shown_label(self.world.put("label", label["id"], label))
+        self.world.put("label", label["id"], label)
+        self.name_labels_again()
+        return self.shown_label(label)
 
     @route("DELETE", f"{API}/projects/<id>/labels/<one>")
     def delete_label(self, call: Call, id: str, one: str) -> Any:

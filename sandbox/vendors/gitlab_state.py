@@ -139,7 +139,7 @@ class GitLabState(Vendor):
             issue, {name: one for name, one in values.items() if name not in ("title", "description")}
         )
         self._commands(issue, values.get("description"))
-        self.world.put("issue", iid, issue)
+        self.keep("issue", issue)
         self.tell_issue("open", issue, actor, {})
         return issue
 
@@ -157,8 +157,17 @@ class GitLabState(Vendor):
             epic, {name: one for name, one in values.items() if name not in ("title", "description")}
         )
         self._commands(epic, values.get("description"))
-        self.world.put("epic", iid, epic)
-        return epic
+        return self.keep("epic", epic)
+
+    def keep(self, kind: str, row: Document) -> Document:
+        """Stores it with its labels' names beside, for the page on which they are edited by hand."""
+        return self.world.put(kind, row["iid"], row | {"label_names": self.label_names(row["labels"])})
+
+    def name_labels_again(self) -> None:
+        """After a label was renamed."""
+        for kind in ("issue", "epic"):
+            for row in self.world.all(kind):
+                self.keep(kind, dict(row))
 
     def _blank(
         self, iid: int, id: int, values: Mapping[str, Any], actor: int, at: datetime | None
@@ -195,7 +204,7 @@ class GitLabState(Vendor):
         if issue == before:
             return issue
         issue["updated_at"] = self.stamp(ms=True)
-        self.world.put(kind, issue["iid"], issue)
+        self.keep(kind, issue)
         if before["labels"] != issue["labels"]:
             self._note_of_the_system(kind, issue, "changed the labels", actor)
         if kind == "issue":
@@ -575,7 +584,7 @@ class GitLabState(Vendor):
         plain = {
             name: value
             for name, value in issue.items()
-            if name not in ("author", "assignees", "milestone", "epic", "labels")
+            if name not in ("author", "assignees", "milestone", "epic", "labels", "label_names")
         }
         attributes = {
             **plain,

@@ -442,3 +442,11 @@ def test_a_weight_of_nothing_is_a_weight(open_stand: Opener) -> None:
     made = stand.client.create("issue", {"title": "Feather", "weight": 0, "hub.milestone": None}, key="k")
     assert made.data["weight"] == 0
     assert [set(body) for body in sent(stand, "POST")] == [{"title", "weight", "description"}]
+
+
+def test_the_page_for_editing_by_hand_shows_the_labels_as_they_are(open_stand: Opener) -> None:
+    stand = open_stand("gitlab")
+    label = next(one for one in stand.client.list_page("label").records if one.data["name"] == "checkout")
+    stand.client.update("label", label.id, {"name": "basket"}, current=label)
+    row = stand.vendor.world.get("issue", "2") or {}
+    assert row["label_names"] == ["basket", "status::in progress"]
