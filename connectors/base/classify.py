@@ -212,8 +212,8 @@ def message_of(body: Any) -> str:
             found = read_path(body, path, None)
             if isinstance(found, str) and found:
                 break
-        else:
-            found = _said_of_fields(body.get("errors"))
+        else:  # by field: Jira's errors, or Rails' {"message": {"title": ["can't be blank"]}}
+            found = _said_of_fields(body.get("errors")) or _said_with_names(body.get("message"))
         fields = field_of(body)
         if fields and isinstance(found, str) and found and fields not in found:
             found = f"{found} ({fields})"
@@ -226,6 +226,13 @@ def _said_of_fields(errors: Any) -> str:
     return " ".join(words for words in said if isinstance(words, str))
 
 
+def _said_with_names(errors: Any) -> str:
+    said = errors.items() if isinstance(errors, dict) else ()
+    return "; ".join(
+        f"{name} {', '.join(map(str, words)) if isinstance(words, list) else words}" for name, words in said
+    )
+
+
 def field_of(body: Any) -> str | None:
     """Names of the refused fields, comma-separated, where the body tells."""
     body = _first_of(body)
@@ -233,6 +240,8 @@ def field_of(body: Any) -> str | None:
         return None
     names: list[str] = []
     errors = body.get("errors", body.get("fieldErrors", body.get("details", body.get("fields"))))
+    if errors is None and isinstance(body.get("message"), dict):
+        errors = body["message"]
     if isinstance(errors, dict):
         names = [str(name) for name in errors if name not in ("message", "code")]
     elif isinstance(errors, list):

@@ -235,7 +235,7 @@ def _typed(value: str, schema: Any) -> Any:
     if kind == "boolean" and value in ("true", "false"):
         return value == "true"
     if kind == "array":
-        return value.split(",")
+        return [_typed(one, schema.get("items")) for one in value.split(",")]
     return value
 
 
