@@ -289,7 +289,12 @@ class ConsentRequest:
         answer = session.fetch_token(
             self._filled(options.token_url), body, headers, as_json=options.body_format == "json"
         )
-        return _tokens_in(answer, options, session.environment.now())
+        granted = _tokens_in(answer, options, session.environment.now())
+        if read_path(answer, options.expires_in_path, None) is None and "refresh_token" not in granted:
+            del granted[
+                "expires_at"
+            ]  # neither an end nor a way to renew: the token lasts (ClickUp, monday.com)
+        return granted
 
     def _filled(self, address: str) -> str:
         def value(name: re.Match[str]) -> str:

@@ -104,6 +104,11 @@ class Connector:
     webhooks_for: Callable[[Mapping[str, Any]], Webhooks | None] | None = None
     """Where the way of signing depends on the settings (Generic REST)."""
 
+    @property
+    def hub_makes_webhook_secret(self) -> bool:
+        """False where deliveries are signed with a secret of the vendor's making."""
+        return not (self.webhook_secret_from or self.webhook_secret_is_vendors)
+
     def webhooks_of(self, settings: Mapping[str, Any]) -> Webhooks | None:
         """The webhook side for these settings; callers use this, not ``webhooks``."""
         return self.webhooks_for(settings) if self.webhooks_for else self.webhooks

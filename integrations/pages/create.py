@@ -137,7 +137,8 @@ class Connect(HubView):
             )
         except InvalidSettings as refused:
             return self._page(connector, refused.errors, status=422)
-        request.session[SECRET_SESSION_KEY] = {"id": str(integration.pk), "secret": secret}
+        if connector.hub_makes_webhook_secret:
+            request.session[SECRET_SESSION_KEY] = {"id": str(integration.pk), "secret": secret}
         connection_check(integration=integration, user=request.user)
         return HttpResponseRedirect(reverse("hub:integration_setup", args=[integration.pk, "test"]))
 

@@ -246,10 +246,12 @@ def settings_context(
         )
         groups.append({"group": group, "bound": with_kinds(bound, integration), "is_posted": is_this})
     once = request.session.get(SECRET_SESSION_KEY)
+    connector = registry.get(integration.connector)
     secret = once["secret"] if once and once["id"] == str(integration.pk) else ""
+    if not connector.hub_makes_webhook_secret:
+        secret = ""
     if secret and view.may(Action.MANAGE):
         del request.session[SECRET_SESSION_KEY]
-    connector = registry.get(integration.connector)
     return {
         "groups": groups,
         "errors": errors or {},
@@ -267,7 +269,7 @@ def settings_context(
         "credential_expires_at": getattr(getattr(integration, "credential", None), "expires_at", None),
         "webhook_url": webhook_url(integration),
         "webhook_help": connector.webhook_help,
-        "webhook_secret_from": connector.webhook_secret_from,
+        "makes_webhook_secret": connector.hub_makes_webhook_secret,
         "secret_once": secret if view.may(Action.MANAGE) else "",
         "has_webhooks": connector.webhooks_of(integration.options) is not None,
         "token_url": connector.token_url,

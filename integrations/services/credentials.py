@@ -260,6 +260,27 @@ def webhook_secret_rotate(
     return fresh
 
 
+def vendor_secret_held(integration: Integration) -> bool:
+    """True if the newest secret is one that the vendor made up and told us."""
+    return bool(integration.webhook_secret) and integration.webhook_secret[0].get("by") == "vendor"
+
+
+def vendor_secret_keep(integration: Integration, secret: str, *, now: datetime) -> None:
+    """The vendor's own secret becomes the newest; those before it are accepted a while longer."""
+    with transaction.atomic():
+        row = Integration.objects.select_for_update().get(id=integration.id)
+        until = (now + OLD_SECRET_GRACE).isoformat()
+        old = [dict(entry) for entry in row.webhook_secret or []]
+        kept = [
+            entry | {"until": entry["until"] or until}
+            for entry in old
+            if _is_valid(entry, now) and entry["secret"] != secret
+        ]
+        fresh = webhook_secret_rows(secret, now)[0] | {"by": "vendor"}
+        integration.webhook_secret = [fresh, *kept[:3]]
+        integration.save(update_fields=["webhook_secret", "updated_at"])
+
+
 def registration_forget(integration: Integration, *, is_secret_new: bool = False) -> None:
     """Have the webhook registered again: with an old token its registration went, or the vendor signs with an old secret."""
     facts = {"renew": True} if is_secret_new else {}

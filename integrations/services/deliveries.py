@@ -18,10 +18,16 @@ from django.utils import timezone
 from connectors import registry
 from connectors.base.errors import SyncError
 from connectors.base.redact import redact_body, redact_headers
+from connectors.base.types import WebhookRegistration
 from integrations.audit import audit
 from integrations.models import DeliveryStatus, Integration, IntegrationStatus, WebhookDelivery
 from integrations.services.clients import client_for
-from integrations.services.credentials import webhook_secrets, webhook_url
+from integrations.services.credentials import (
+    vendor_secret_held,
+    vendor_secret_keep,
+    webhook_secrets,
+    webhook_url,
+)
 from integrations.services.problems import NotNow
 from integrations.services.status import integration_announce
 from live.feed import publish, sync_room
@@ -29,6 +35,8 @@ from workspace.models import Tenant
 from workspace.wakeups import wake
 
 logger = logging.getLogger(__name__)
+
+RECHECK = timedelta(days=1)
 
 DEDUPE_FOR = timedelta(hours=24)
 DRAIN_KEY = "webhooks:drainer-woken"
@@ -225,27 +233,40 @@ def webhook_register(*, integration: Integration, user: Any, now: datetime | Non
     url = webhook_url(integration)
     if not url:
         raise NotNow("WEBHOOK_BASE_URL is not set on this server, so vendors cannot reach it.")
+    connector = registry.get(integration.connector)
     secret = next(iter(webhook_secrets(integration, now=now)), "")
     client = client_for(integration, purpose="person")
     try:
+        if connector.webhook_secret_is_vendors and not vendor_secret_held(integration):
+            client.remove_webhooks(url)  # its secret was told once, and not to us
         made = client.ensure_webhook(url, secret)
     finally:
         client.close()
     if made is None:
-        connector = registry.get(integration.connector)
         raise NotNow(f"Register it by hand. {connector.webhook_help}".strip())
+    if made.secret:
+        vendor_secret_keep(integration, made.secret, now=now)
     facts = {
         "id": made.id,
         "url": made.url,
         "events": list(made.events),
         "active": made.active,
         "at": now.isoformat(),
+        "expires_at": made.expires_at.isoformat() if made.expires_at else None,
+        "renew_at": _renew_at(made, now).isoformat(),
     }
     Integration.objects.filter(id=integration.id).update(webhook_registration=facts)
     integration.webhook_registration = facts
     audit(integration, "webhook.created", user=user, note=made.id)
     integration_announce(integration)
     return facts
+
+
+def _renew_at(made: WebhookRegistration, now: datetime) -> datetime:
+    """When to look at a registration again: daily, since some vendors drop one without a word, or well before its end."""
+    if made.expires_at is None:
+        return now + RECHECK
+    return min(now + RECHECK, now + (made.expires_at - now) * 0.6)
 
 
 def webhook_unregister(*, integration: Integration, user: Any) -> int:

@@ -1,4 +1,5 @@
-"""Keep the vendors' webhooks registered: after a set-up, after a change of address, after a failure (G3)."""
+"""Keep the vendors' webhooks registered: after a set-up, a change of address or a failure, daily, and before they
+expire (G3)."""
 
 from __future__ import annotations
 
@@ -48,9 +49,16 @@ def webhook_ensure(*, integration_id: UUID) -> bool:
     except SyncError as error:
         tries = int(integration.webhook_registration.get("tries") or 0)
         delay = timedelta(seconds=DELAYS[min(tries, len(DELAYS) - 1)])
+        known = integration.webhook_registration or {}
+        stands = {**known, "renew_at": (now + delay).isoformat()} if known.get("url") else {}
         _note(
             integration,
-            {"error": error.message[:500], "tries": tries + 1, "next_try": (now + delay).isoformat()},
+            {
+                **stands,
+                "error": error.message[:500],
+                "tries": tries + 1,
+                "next_try": (now + delay).isoformat(),
+            },
         )
         logger.warning(
             "webhook.register.failed", extra={"integration": str(integration.id), "code": error.code}
@@ -66,8 +74,11 @@ def _real_time() -> Any:
 
 def _is_due(integration: Integration, now: datetime) -> bool:
     wanted, known = webhook_url(integration), integration.webhook_registration or {}
-    if not wanted or known.get("url") == wanted:
+    if not wanted:
         return False
+    if known.get("url") == wanted:  # it stands; some expire, and some are dropped without a word
+        renew_at = parse_datetime(known["renew_at"]) if known.get("renew_at") else None
+        return renew_at is not None and renew_at <= now
     if registry.get(integration.connector).webhooks_of(integration.options) is None:
         return False
     next_try = parse_datetime(known["next_try"]) if known.get("next_try") else None

@@ -89,3 +89,18 @@ def test_nothing_is_registered_where_the_server_has_no_public_address(desk: Inte
     with override_settings(WEBHOOK_BASE_URL=""):
         assert webhook_ensure(integration_id=desk.id) is False
         assert webhooks_ensure() == 0
+
+
+def test_a_registration_that_stands_is_looked_at_again_every_day(
+    desk: Integration, box: RunningSandbox
+) -> None:
+    with override_settings(WEBHOOK_BASE_URL="http://127.0.0.1:9"):
+        with use_runtime(now=lambda: NOW):
+            assert webhook_ensure(integration_id=desk.id) is True
+        for row in box.vendor("desk").world.all("hook"):
+            box.vendor("desk").world.drop("hook", row["id"])  # dropped there, without a word
+        with use_runtime(now=lambda: NOW + timedelta(hours=23)):
+            assert webhook_ensure(integration_id=desk.id) is False
+        with use_runtime(now=lambda: NOW + timedelta(hours=24)):
+            assert webhook_ensure(integration_id=desk.id) is True
+    assert len(hooks(box)) == 1
