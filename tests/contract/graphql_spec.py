@@ -44,6 +44,7 @@ class GraphSpec:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._documents: dict[str, tuple[DocumentNode | None, list[str]]] = {}
 
     @cached_property
     def schema(self) -> GraphQLSchema:
@@ -63,12 +64,8 @@ class GraphSpec:
 
     def request_problems(self, body: Mapping[str, Any]) -> list[str]:
         """What is wrong with a document and its variables."""
-        try:
-            document = parse(str(body["query"]))
-        except GraphQLError as error:
-            return [f"document: {error.message}"]
-        problems = [f"document: {error.message}" for error in validate(self.schema, document)]
-        if problems:
+        document, problems = self._document(str(body["query"]))
+        if document is None or problems:
             return problems
         values = self._variables(document, body.get("variables"))
         return [f"variables: {error.message}" for error in values] if isinstance(values, list) else []
@@ -80,7 +77,8 @@ class GraphSpec:
         data = answer.get("data")
         if data is None or (answer.get("errors") and not isinstance(data, dict)):
             return []
-        document = parse(str(body["query"]))
+        document, _ = self._document(str(body["query"]))
+        assert document is not None
         values = self._variables(document, body.get("variables"))
         assert isinstance(values, dict)
         operation = _operation(document)
@@ -89,6 +87,18 @@ class GraphSpec:
         walk = _Walk(self.schema, _fragments(document), values, has_errors=bool(answer.get("errors")))
         fields = collect_fields(self.schema, walk.fragments, values, root, operation.selection_set)
         return [f"answer: {problem}" for problem in walk.object(root, fields, data, "data")][:8]
+
+    def _document(self, text: str) -> tuple[DocumentNode | None, list[str]]:
+        """The document and what is wrong with it; looked at once, as connectors send few texts many times."""
+        if text not in self._documents:
+            try:
+                document = parse(text)
+            except GraphQLError as error:
+                self._documents[text] = None, [f"document: {error.message}"]
+            else:
+                problems = [f"document: {error.message}" for error in validate(self.schema, document)]
+                self._documents[text] = document, problems
+        return self._documents[text]
 
     def _variables(self, document: DocumentNode, given: Any) -> dict[str, Any] | list[GraphQLError]:
         if given is not None and not isinstance(given, dict):
@@ -111,12 +121,9 @@ class _Walk:
         *,
         has_errors: bool,
     ) -> None:
-        self.schema, self.fragments, self.variables, self.has_errors = (
-            schema,
-            fragments,
-            variables,
-            has_errors,
-        )
+        self.schema, self.fragments, self.variables = schema, fragments, variables
+        self.has_errors = has_errors
+        self._shapes: dict[tuple[Any, ...], Any] = {}
 
     def object(self, kind: GraphQLObjectType, fields: Any, data: Any, where: str) -> Iterator[str]:
         if not isinstance(data, dict):
@@ -165,8 +172,11 @@ class _Walk:
     def _one_of(self, kind: GraphQLAbstractType, nodes: Any, value: Any, where: str) -> Iterator[str]:
         """The answer does not say which kind it is, so it must fit one of the possible ones."""
         fewest: list[str] | None = None
-        for possible in self.schema.get_possible_types(kind):
-            problems = list(self.object(possible, self._below(possible, nodes), value, where))
+        shapes = [(one, self._below(one, nodes)) for one in self.schema.get_possible_types(kind)]
+        keys = value.keys() if isinstance(value, dict) else set()
+        fitting = [shape for shape in shapes if shape[1].keys() == keys]
+        for possible, fields in fitting or shapes:
+            problems = list(self.object(possible, fields, value, where))
             if not problems:
                 return
             if fewest is None or len(problems) < len(fewest):
@@ -174,7 +184,10 @@ class _Walk:
         yield from fewest or [f"{where}: no type fits"]
 
     def _below(self, kind: GraphQLObjectType, nodes: Any) -> Any:
-        return collect_sub_fields(self.schema, self.fragments, self.variables, kind, nodes)
+        key = (kind.name, *(id(node) for node in nodes))
+        if key not in self._shapes:
+            self._shapes[key] = collect_sub_fields(self.schema, self.fragments, self.variables, kind, nodes)
+        return self._shapes[key]
 
 
 def _operation(document: DocumentNode) -> OperationDefinitionNode:

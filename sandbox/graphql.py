@@ -1,0 +1,175 @@
+"""What a stand-in of a GraphQL API is written with: a schema, a method per root field, the vendor's budget of complexity.
+
+Documents are parsed, validated and run by graphql-core, so unknown fields, wrong argument types and undeclared variables
+are refused as by the vendor. Resolvers are methods of the vendor named ``query_<field>`` and ``mutate_<field>``; they are
+called with the request and the field's arguments, answer JSON values, or raise ``Refusal``. Members of answers that are
+callable are called with their field's arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+
+from .web import Call, Refusal, Reply
+
+MAX_DOCUMENTS = 200
+KNOWN_MEMBERS = frozenset({"query", "variables", "operationName"})
+
+
+class GraphSurface:
+    """One GraphQL address. ``vendor`` holds the resolvers; ``describe`` makes the vendor's entry of ``errors``."""
+
+    def __init__(
+        self,
+        vendor: object,
+        schema: str,
+        *,
+        describe: Callable[[Refusal], dict[str, Any]],
+        type_of: Callable[[Any], str] = lambda value: str(value.get("__typename")),
+        rows_of: Callable[[str, Mapping[str, Any]], int] = lambda name, arguments: 1,
+    ) -> None:
+        """``rows_of`` says how many rows a field may answer, from its name and arguments; for the complexity."""
+        self.vendor = vendor
+        self.schema: GraphQLSchema = build_schema(schema)
+        self._describe = describe
+        self._type_of = type_of
+        self._rows_of = rows_of
+        self._documents: dict[str, tuple[DocumentNode, list[GraphQLError]]] = {}
+
+    def answer(self, call: Call, *, check: Callable[[DocumentNode, int], None] | None = None) -> Reply:
+        """Runs the request's document. ``check`` is given the document and its complexity, and may raise ``Refusal``."""
+        body = call.json
+        if not isinstance(body, dict) or not isinstance(body.get("query"), str) or not body["query"].strip():
+            raise Refusal(400, "No query string was present", code="no_query")
+        if unknown := body.keys() - KNOWN_MEMBERS:
+            raise Refusal(400, f"Unknown member {min(unknown)}", code="malformed")
+        variables = body.get("variables") or {}
+        if not isinstance(variables, dict):
+            raise Refusal(400, "Variables must be an object", code="malformed")
+        try:
+            document, problems = self._document(body["query"])
+        except GraphQLError as error:
+            return self._refused([error], "GRAPHQL_PARSE_FAILED")
+        if problems:
+            return self._refused(problems, "GRAPHQL_VALIDATION_FAILED")
+        operation = next(one for one in document.definitions if isinstance(one, OperationDefinitionNode))
+        values = get_variable_values(self.schema, operation.variable_definitions, variables)
+        if isinstance(values, list):
+            return self._refused(values, "GRAPHQL_VALIDATION_FAILED")
+        if undeclared := variables.keys() - {
+            one.variable.name.value for one in operation.variable_definitions
+        }:
+            raise Refusal(400, f"Variable {min(undeclared)} is not declared", code="malformed")
+        if check is not None:
+            check(document, complexity(document, values, self._rows_of))
+        return self._run(call, document, variables)
+
+    def _document(self, text: str) -> tuple[DocumentNode, list[GraphQLError]]:
+        """The parsed text and what is wrong with it; the last few are remembered."""
+        if text not in self._documents:
+            document = parse(text)
+            while len(self._documents) >= MAX_DOCUMENTS:
+                self._documents.pop(next(iter(self._documents)))
+            self._documents[text] = document, validate(self.schema, document)
+        return self._documents[text]
+
+    def _run(self, call: Call, document: DocumentNode, variables: Mapping[str, Any]) -> Reply:
+        result = execute_sync(
+            self.schema,
+            document,
+            context_value=call,
+            variable_values=dict(variables),
+            field_resolver=self._resolve,
+            type_resolver=lambda value, info, kind: self._type_of(value),
+        )
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [self._told(error) for error in result.errors]
+        return Reply(answer)
+
+    def _resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        if info.path.prev is None or source is None:
+            kind = "mutate" if info.operation.operation is OperationType.MUTATION else "query"
+            return getattr(self.vendor, f"{kind}_{info.field_name}")(info.context, **arguments)
+        value = source.get(info.field_name)
+        return value(**arguments) if callable(value) else value
+
+    def _told(self, error: GraphQLError) -> dict[str, Any]:
+        refusal = error.original_error
+        if not isinstance(refusal, Refusal):
+            if refusal is not None and not isinstance(refusal, GraphQLError):
+                raise refusal  # a fault of the stand-in's own
+            refusal = Refusal(500, error.message, code="INTERNAL_SERVER_ERROR")
+        told = self._describe(refusal)
+        return {**told, "path": list(error.path or ()), "locations": _places(error)}
+
+    def _refused(self, problems: list[GraphQLError], code: str) -> Reply:
+        rows = [
+            {**self._describe(Refusal(400, one.message, code=code)), "locations": _places(one)}
+            for one in problems
+        ]
+        return Reply({"errors": rows})
+
+
+def _places(error: GraphQLError) -> list[dict[str, int]]:
+    return [{"line": place.line, "column": place.column} for place in error.locations or ()]
+
+
+def complexity(
+    document: DocumentNode, variables: Mapping[str, Any], rows_of: Callable[[str, Mapping[str, Any]], int]
+) -> int:
+    """Points of a document: each field one, times the rows of the lists it stands in."""
+    fragments = {
+        one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
+    }
+    return sum(
+        _points(one.selection_set, variables, rows_of, fragments)
+        for one in document.definitions
+        if isinstance(one, OperationDefinitionNode)
+    )
+
+
+def _points(
+    selection: SelectionSetNode | None,
+    variables: Mapping[str, Any],
+    rows_of: Callable[[str, Mapping[str, Any]], int],
+    fragments: Mapping[str, FragmentDefinitionNode],
+) -> int:
+    total = 0
+    for node in selection.selections if selection else ():
+        if isinstance(node, FieldNode):
+            below = _points(node.selection_set, variables, rows_of, fragments)
+            total += 1 + rows_of(node.name.value, _arguments(node, variables)) * below
+        elif isinstance(node, InlineFragmentNode):
+            total += _points(node.selection_set, variables, rows_of, fragments)
+        elif isinstance(node, FragmentSpreadNode):
+            total += _points(fragments[node.name.value].selection_set, variables, rows_of, fragments)
+    return total
+
+
+def _arguments(node: FieldNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in node.arguments:
+        name = getattr(getattr(one.value, "name", None), "value", None)
+        found[one.name.value] = variables.get(name) if name else getattr(one.value, "value", None)
+    return found
