@@ -141,13 +141,16 @@ class GraphApi:
         *,
         fallback: Reaction = Reaction.VALIDATION,
         wait_at: Sequence[str] = (),
+        words_at: str = "",
     ) -> None:
-        """``wait_at`` are paths in an error's extensions that hold the seconds to wait."""
+        """``wait_at`` are paths in an error's extensions that hold the seconds to wait, ``words_at`` one that holds
+        words meant for people."""
         self.session = session
         self._path = path
         self._rules = tuple(rules)
         self._fallback = fallback
         self._wait_at = tuple(wait_at)
+        self._words_at = words_at
 
     def ask(
         self,
@@ -204,7 +207,12 @@ class GraphApi:
     ) -> None:
         worst = min(range(len(errors)), key=lambda place: _WEIGHT[reactions[place][0]])
         error, (reaction, words) = errors[worst], reactions[worst]
-        said = words or redact_text(error.message)[:300] or f"The API answered {error.code or 'an error'}."
+        shown = read_path(error.extensions, self._words_at, None) if self._words_at else None
+        said = (
+            words
+            or redact_text(str(shown or error.message))[:300]
+            or f"The API answered {error.code or 'an error'}."
+        )
         failure = error_for(
             self._heard(answer, repeatable, self._wait(answer, error)), (ErrorRule(reaction, message=said),)
         )
@@ -223,7 +231,9 @@ class GraphApi:
                 found = parse_retry_after(str(value), now=now)
             if found is not None:
                 break
-        return found
+        return (
+            self.session.options.limits.read(answer.headers, now=now).reset_after if found is None else found
+        )
 
     def _by_status(self, answer: Answer, repeatable: bool) -> SyncError:
         return error_for(self._heard(answer, repeatable, None)) or ContractBroken(
@@ -264,7 +274,7 @@ def _error(row: Any) -> GraphError:
     path = row.get("path")
     return GraphError(
         str(row.get("message") or ""),
-        str(extensions.get("code") or row.get("code") or ""),
+        str(extensions.get("code") or row.get("code") or extensions.get("type") or ""),
         tuple(str(step) for step in path) if isinstance(path, list) else (),
         extensions,
     )

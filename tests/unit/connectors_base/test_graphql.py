@@ -96,6 +96,19 @@ def test_a_limit_in_a_200_answer_carries_its_wait(web: responses.RequestsMock) -
     assert not caught.value.ambiguous
 
 
+def test_a_limit_without_a_wait_ends_when_the_vendor_s_window_does(web: responses.RequestsMock) -> None:
+    answer(web, error("TOO_MUCH"), 400, **{"X-RateLimit-Reset": "1772366425"})
+    with pytest.raises(RateLimited) as caught:
+        api().ask("{ x }")
+    assert caught.value.retry_after == 25
+
+
+def test_words_meant_for_people_are_shown_where_the_vendor_has_them(web: responses.RequestsMock) -> None:
+    answer(web, error("X", "Argument Validation Error", shown="The title is too long."))
+    with pytest.raises(RecordProblem, match="The title is too long"):
+        api(words_at="shown").ask("mutation { x }")
+
+
 def test_the_header_s_wait_wins_over_the_body_s(web: responses.RequestsMock) -> None:
     answer(web, error("TOO_MUCH", retry_in_seconds=17), **{"Retry-After": "5"})
     with pytest.raises(RateLimited) as caught:
