@@ -9,6 +9,8 @@ callable are called with their field's arguments.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from graphql import (
@@ -22,6 +24,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionNode,
     SelectionSetNode,
     build_schema,
     execute_sync,
@@ -32,6 +35,7 @@ from graphql.execution.values import get_variable_values
 
 from .web import Call, Refusal, Reply
 
+Rows = Callable[[str, Mapping[str, Any]], int]
 MAX_DOCUMENTS = 200
 KNOWN_MEMBERS = frozenset({"query", "variables", "operationName"})
 
@@ -46,14 +50,16 @@ class GraphSurface:
         *,
         describe: Callable[[Refusal], dict[str, Any]],
         type_of: Callable[[Any], str] = lambda value: str(value.get("__typename")),
-        rows_of: Callable[[str, Mapping[str, Any]], int] = lambda name, arguments: 1,
+        rows_of: Rows = lambda name, arguments: 1,
+        leaf: float = 1,
     ) -> None:
-        """``rows_of`` says how many rows a field may answer, from its name and arguments; for the complexity."""
+        """``rows_of`` says how many rows a field may answer, from its name and arguments, ``leaf`` what a field without
+        any below it costs; for the complexity."""
         self.vendor = vendor
         self.schema: GraphQLSchema = build_schema(schema)
         self._describe = describe
         self._type_of = type_of
-        self._rows_of = rows_of
+        self._rows_of, self._leaf = rows_of, leaf
         self._documents: dict[str, tuple[DocumentNode, list[GraphQLError]]] = {}
 
     def answer(self, call: Call, *, check: Callable[[DocumentNode, int], None] | None = None) -> Reply:
@@ -81,7 +87,7 @@ class GraphSurface:
         }:
             raise Refusal(400, f"Variable {min(undeclared)} is not declared", code="malformed")
         if check is not None:
-            check(document, complexity(document, values, self._rows_of))
+            check(document, complexity(document, values, self._rows_of, self._leaf))
         return self._run(call, document, variables)
 
     def _document(self, text: str) -> tuple[DocumentNode, list[GraphQLError]]:
@@ -135,36 +141,40 @@ def _places(error: GraphQLError) -> list[dict[str, int]]:
     return [{"line": place.line, "column": place.column} for place in error.locations or ()]
 
 
-def complexity(
-    document: DocumentNode, variables: Mapping[str, Any], rows_of: Callable[[str, Mapping[str, Any]], int]
-) -> int:
-    """Points of a document: each field one, times the rows of the lists it stands in."""
+def complexity(document: DocumentNode, variables: Mapping[str, Any], rows_of: Rows, leaf: float = 1) -> int:
+    """Points of a document: each object one, each other field ``leaf``, times the rows of the lists they stand in."""
     fragments = {
         one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
     }
-    return sum(
-        _points(one.selection_set, variables, rows_of, fragments)
-        for one in document.definitions
-        if isinstance(one, OperationDefinitionNode)
+    count = _Points(variables, rows_of, leaf, fragments)
+    return ceil(
+        sum(
+            count.below(one.selection_set)
+            for one in document.definitions
+            if isinstance(one, OperationDefinitionNode)
+        )
     )
 
 
-def _points(
-    selection: SelectionSetNode | None,
-    variables: Mapping[str, Any],
-    rows_of: Callable[[str, Mapping[str, Any]], int],
-    fragments: Mapping[str, FragmentDefinitionNode],
-) -> int:
-    total = 0
-    for node in selection.selections if selection else ():
+@dataclass(frozen=True)
+class _Points:
+    variables: Mapping[str, Any]
+    rows_of: Rows
+    leaf: float
+    fragments: Mapping[str, FragmentDefinitionNode]
+
+    def below(self, selection: SelectionSetNode | None) -> float:
+        return sum(self._of(node) for node in (selection.selections if selection else ()))
+
+    def _of(self, node: SelectionNode) -> float:
         if isinstance(node, FieldNode):
-            below = _points(node.selection_set, variables, rows_of, fragments)
-            total += 1 + rows_of(node.name.value, _arguments(node, variables)) * below
-        elif isinstance(node, InlineFragmentNode):
-            total += _points(node.selection_set, variables, rows_of, fragments)
-        elif isinstance(node, FragmentSpreadNode):
-            total += _points(fragments[node.name.value].selection_set, variables, rows_of, fragments)
-    return total
+            if node.selection_set is None:
+                return self.leaf
+            rows = self.rows_of(node.name.value, _arguments(node, self.variables))
+            return 1 + rows * self.below(node.selection_set)
+        if isinstance(node, FragmentSpreadNode):
+            return self.below(self.fragments[node.name.value].selection_set)
+        return self.below(node.selection_set) if isinstance(node, InlineFragmentNode) else 0
 
 
 def _arguments(node: FieldNode, variables: Mapping[str, Any]) -> dict[str, Any]:
