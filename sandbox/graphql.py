@@ -33,6 +33,7 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
+from .vendor import Logged
 from .web import Call, Refusal, Reply
 
 Rows = Callable[[str, Mapping[str, Any]], int]
@@ -135,6 +136,12 @@ class GraphSurface:
             for one in problems
         ]
         return Reply({"errors": rows})
+
+
+def is_query(entry: Logged) -> bool:
+    """True for a logged request that only reads, although it is a POST like every other."""
+    text = entry.body.get("query") if isinstance(entry.body, dict) else None
+    return isinstance(text, str) and not text.lstrip().startswith("mutation")
 
 
 def _places(error: GraphQLError) -> list[dict[str, int]]:

@@ -99,6 +99,6 @@ def open_api(
     return GraphApi(session, PATH, RULES, wait_at=("retry_in_seconds", "error_data.retry_in_seconds"))
 
 
-def once(key: str) -> dict[str, str]:
+def once(resource: str, key: str) -> dict[str, str]:
     """The header by which monday.com answers a repeated mutation with its first answer, for 30 minutes."""
-    return {"Idempotency-Key": str(uuid.uuid5(uuid.NAMESPACE_URL, f"lockstep:{key}"))}
+    return {"Idempotency-Key": str(uuid.uuid5(uuid.NAMESPACE_URL, f"lockstep:{resource}:{key}"))}

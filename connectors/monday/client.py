@@ -46,7 +46,7 @@ class MondayClient(MondayReader):
                 return self._create_group(fields, key)
             case "tag":
                 variables = {"board": None, "name": _required(fields, "name", "A tag needs a name.")}
-                given = self.api.ask(q.TAG_FOR, variables, headers=once(key))
+                given = self.api.ask(q.TAG_FOR, variables, headers=once(resource, key))
                 return self._record("tag", given.object("create_or_get_tag", "tag"))
         raise self.cannot("create", resource)
 
@@ -68,7 +68,7 @@ class MondayClient(MondayReader):
         call = "create_subitem" if parent else "create_item"
         text = q.CREATE_SUBITEM if parent else q.CREATE_ITEM
         # the answer to a repeated key is kept for half an hour only, so a lost one is looked up, not asked for again
-        given = self.api.ask(text, variables, headers=once(key), is_repeatable=False)
+        given = self.api.ask(text, variables, headers=once("item", key), is_repeatable=False)
         return self._record("item", given.object(call, "item"))
 
     def _sub_layout(self) -> Layout:
@@ -105,7 +105,7 @@ class MondayClient(MondayReader):
         body = put_together(HubText(text, str(fields.get("hub.author") or ""), ref_of(key)))
         answered = str(fields.get("hub.parent") or "").partition(".")[0]
         variables = {"item": item, "body": body, "parent": answered or None}
-        given = self.api.ask(q.CREATE_UPDATE, variables, headers=once(key), is_repeatable=False)
+        given = self.api.ask(q.CREATE_UPDATE, variables, headers=once("update", key), is_repeatable=False)
         row = dict(given.object("create_update", "update"))
         if answered:
             row |= {"id": f"{answered}.{row.get('id')}", "parent_id": answered}
@@ -117,7 +117,7 @@ class MondayClient(MondayReader):
         same = next((one for one in self.main(afresh=True).groups if one.get("title") == title), None)
         if same is None:
             variables = {"board": self.board_id, "name": title}
-            given = self.api.ask(q.CREATE_GROUP, variables, headers=once(key), is_repeatable=True)
+            given = self.api.ask(q.CREATE_GROUP, variables, headers=once("group", key), is_repeatable=True)
             same = given.object("create_group", "group")
             self._layouts.clear()
         return self._record("group", same)

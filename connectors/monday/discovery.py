@@ -30,6 +30,7 @@ from connectors.base.types import (
 )
 
 from . import queries as q
+from .columns import Label
 from .items import BY_GROUP, FOREIGN_LABEL
 from .webhooks import SUBITEM_EVENTS, SUBSCRIBED
 
@@ -142,15 +143,20 @@ def _labels(client: MondayClient) -> Iterator[Container]:
         return
     for label in column.labels:
         if label.is_active:
-            extra = {"category": "done"} if label.is_done else {}
-            yield Container(label.key, label.text, "status", client.board_id, extra=extra)
+            yield Container(label.key, label.text, "status", client.board_id, extra=_meaning(label))
     below = client.subitems()
     other = below.roles.get("stage") if below else None
     for label in other.labels if other else ():
         if label.is_active and column.label_of(label.text) is None:
-            extra = {"category": "done"} if label.is_done else {}
             name = f"{label.text} (subitems)"
-            yield Container(FOREIGN_LABEL + label.text, name, "status", client.board_id, extra=extra)
+            yield Container(
+                FOREIGN_LABEL + label.text, name, "status", client.board_id, extra=_meaning(label)
+            )
+
+
+def _meaning(label: Label) -> dict[str, str]:
+    """What a label stands for where its name says nothing: monday.com knows only done and not done."""
+    return {"category": "done" if label.is_done else "in_progress"}
 
 
 def _pages(

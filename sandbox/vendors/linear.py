@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 from graphql import DocumentNode
 
-from sandbox.graphql import GraphSurface
+from sandbox.graphql import GraphSurface, is_query
 from sandbox.hooks import Sender
 from sandbox.store import Document, Store
-from sandbox.vendor import ContractFixture
+from sandbox.vendor import ContractFixture, Logged
 from sandbox.web import Call, Refusal, Reply, route
 
 from . import linear_seed as seed
@@ -69,6 +69,10 @@ class Linear(LinearState):
         """A property is a tenth of a point, an object one; a connection multiplies by what is asked for."""
         if points > MAX_POINTS:
             raise Refusal(400, f"Query too complex ({points})", code="INPUT_ERROR")
+
+    def reads_by_post(self, entry: Logged) -> bool:
+        """Queries are POSTs too; the suite asks which of them write."""
+        return is_query(entry)
 
     # --- queries -------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from graphql import DocumentNode, OperationDefinitionNode, OperationType
 
-from sandbox.graphql import GraphSurface
+from sandbox.graphql import GraphSurface, is_query
 from sandbox.hooks import Sender
 from sandbox.store import Document, Store
-from sandbox.vendor import ContractFixture
+from sandbox.vendor import ContractFixture, Logged
 from sandbox.web import Call, Refusal, Reply, route
 
 from . import monday_seed as seed
@@ -126,6 +126,10 @@ class Monday(MondayState):
                 field=str(wait),
             )
         self._spent = (minute, spent)
+
+    def reads_by_post(self, entry: Logged) -> bool:
+        """Queries are POSTs too; the suite asks which of them write."""
+        return is_query(entry)
 
     # --- queries -------------------------------------------------------------------------------------------------
 
