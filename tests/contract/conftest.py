@@ -36,7 +36,8 @@ def open_stand(box: RunningSandbox, request: pytest.FixtureRequest) -> Iterator[
 
 def _hold_to_document(slug: str, log: list[Logged], config: pytest.Config) -> None:
     sheet: SpecSheet | None = sheet_of(slug)
-    if sheet is None or specs_folder() is None:
+    folder = specs_folder()
+    if sheet is None or folder is None or not (folder / sheet.document).is_file():
         return
     problems, counts = sheet.problems(list(log))
     tally: dict[str, Counter[str]] = config.stash.setdefault(TALLY, {})

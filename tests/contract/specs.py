@@ -1,4 +1,4 @@
-"""Holds requests and answers against a vendor's published OpenAPI 3 document, where the documents are at hand.
+"""Holds requests and answers against a vendor's published OpenAPI 3 document or GraphQL schema, where they are at hand.
 
 The folder is ``LOCKSTEP_SPECS``, else ``shared/specs`` beside the project; tests skip with the reason otherwise.
 """
@@ -22,6 +22,8 @@ import pytest
 import yaml
 
 from sandbox.vendor import Logged
+
+from .graphql_spec import GraphSpec
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 
@@ -89,8 +91,8 @@ def sheet_of(slug: str) -> SpecSheet | None:
     return sheet
 
 
-def load_spec(name: str) -> Spec:
-    """The document ``github.json``, ``leankit.yaml`` …; skips the test where it is not there."""
+def load_spec(name: str) -> Any:
+    """The document ``github.json``, ``leankit.yaml``, ``monday.graphql`` … as ``Spec`` or ``GraphSpec``; skips the test where it is not there."""
     folder = specs_folder()
     if folder is None or not (folder / name).is_file():
         pytest.skip(f"the vendor's document {name} is not here; set LOCKSTEP_SPECS to its folder")
@@ -98,8 +100,10 @@ def load_spec(name: str) -> Spec:
 
 
 @cache
-def _loaded(path: Path) -> Spec:
+def _loaded(path: Path) -> Spec | GraphSpec:
     raw = path.read_bytes()
+    if path.suffix == ".graphql":
+        return GraphSpec(raw.decode())
     return Spec(orjson.loads(raw) if path.suffix == ".json" else yaml.load(raw, yaml.CSafeLoader))
 
 

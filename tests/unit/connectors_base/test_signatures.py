@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from connectors.base.signatures import GENERIC, HmacScheme, check_token, fill_payload
+from connectors.base.signatures import GENERIC, HmacScheme, check_jwt, check_token, fill_payload
 from connectors.base.types import BadSignature, WebhookRequest
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -126,3 +128,47 @@ def test_a_token_is_compared_whole() -> None:
     for given in ("abc", "Token ab", "Token ", "Token abcd"):
         with pytest.raises(BadSignature):
             check_token(given, ["abc"], prefix="Token ")
+
+
+def _jwt(claims: object, secret: str = "s3cret", header: object = None) -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    signed = f"{part(header or {'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}"
+    mark = hmac.new(secret.encode(), signed.encode(), "sha256").digest()
+    return f"{signed}.{base64.urlsafe_b64encode(mark).decode().rstrip('=')}"
+
+
+def test_a_signed_token_gives_its_claims() -> None:
+    claims = {"exp": NOW.timestamp() + 60, "aud": "https://hub/h"}
+    assert check_jwt(_jwt(claims), ["old", "s3cret"], now=NOW, audience="https://hub/h") == claims
+    assert check_jwt(f"Bearer {_jwt({})}", ["s3cret"], now=NOW, audience="https://hub/h") == {}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "a.b.c",
+        "nonsense",
+        _jwt({}, secret="another"),
+        _jwt({}) + "x",
+        _jwt({}, header={"alg": "none"}),
+        _jwt({}, header={"alg": "HS512"}),
+        _jwt({}).rpartition(".")[0] + ".",
+        _jwt([]),
+        _jwt({"exp": NOW.timestamp() - 61}),
+        _jwt({"exp": "tomorrow"}),
+        _jwt({"nbf": NOW.timestamp() + 61}),
+        _jwt({"aud": "https://another/h"}),
+        _jwt({"aud": ["https://another/h"]}),
+    ],
+)
+def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
+    with pytest.raises(BadSignature):
+        check_jwt(token, ["s3cret"], now=NOW, audience="https://hub/h")
+
+
+def test_no_secret_proves_nothing() -> None:
+    with pytest.raises(BadSignature):
+        check_jwt(_jwt({}, secret=""), ["", ""], now=NOW)

@@ -1,0 +1,7 @@
+"""Linear's own schema, and where it is at fault."""
+
+from __future__ import annotations
+
+from tests.contract.specs import SpecSheet
+
+SPEC = SpecSheet("linear.graphql")
