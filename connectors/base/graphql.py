@@ -6,6 +6,7 @@ The shapes are those of the GraphQL specification (October 2021), section 7.1; `
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -236,7 +237,10 @@ class GraphApi:
         )
 
     def _by_status(self, answer: Answer, repeatable: bool) -> SyncError:
-        return error_for(self._heard(answer, repeatable, None)) or ContractBroken(
+        """A refusal without ``errors`` is no answer of GraphQL's: the session's own rules say what it means."""
+        heard = self._heard(answer, repeatable, None)
+        heard = dataclasses.replace(heard, text=answer.content[:65536].decode("utf-8", "replace"))
+        return error_for(heard, self.session.options.rules) or ContractBroken(
             "The answer holds no data.", status=answer.status, exchange=answer.exchange
         )
 
@@ -274,7 +278,7 @@ def _error(row: Any) -> GraphError:
     path = row.get("path")
     return GraphError(
         str(row.get("message") or ""),
-        str(extensions.get("code") or row.get("code") or extensions.get("type") or ""),
+        str(extensions.get("code") or row.get("code") or extensions.get("type") or row.get("type") or ""),
         tuple(str(step) for step in path) if isinstance(path, list) else (),
         extensions,
     )

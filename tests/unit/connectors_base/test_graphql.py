@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from connectors.base.auth import NoAuth
-from connectors.base.classify import Reaction
+from connectors.base.classify import ErrorRule, Reaction
 from connectors.base.connector import Environment
 from connectors.base.errors import (
     ConfigurationProblem,
@@ -23,7 +23,7 @@ from connectors.base.errors import (
     Retryable,
 )
 from connectors.base.graphql import CodeRule, Document, GraphApi, errors_in
-from connectors.base.session import ApiSession
+from connectors.base.session import ApiSession, SessionOptions
 
 URL = "https://api.example.org/graphql"
 RULES = (
@@ -202,3 +202,19 @@ def test_errors_are_read_in_every_usual_shape() -> None:
     assert (old.code, old.message, old.extensions) == ("ComplexityException", "wait", {"s": 1})
     assert errors_in({"data": {}}) == []
     assert errors_in([1]) == []
+
+
+def test_the_kind_of_an_error_may_stand_beside_its_message(web: responses.RequestsMock) -> None:
+    answer(web, {"data": None, "errors": [{"type": "TOO_MUCH", "message": "Later."}]})
+    with pytest.raises(RateLimited):
+        api().ask("{ me }")
+
+
+def test_a_refusal_without_errors_is_judged_by_the_sessions_rules(web: responses.RequestsMock) -> None:
+    answer(web, {"message": "You have exceeded a secondary rate limit."}, 403)
+    with pytest.raises(PermissionProblem):
+        api().ask("{ me }")
+    rules = (ErrorRule(Reaction.RATE_LIMITED, status=(403,), body_contains="secondary rate limit"),)
+    session = ApiSession("https://api.example.org", NoAuth(), Environment(), SessionOptions(rules=rules))
+    with pytest.raises(RateLimited):
+        GraphApi(session, "/graphql", RULES).ask("{ me }")
