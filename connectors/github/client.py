@@ -21,6 +21,7 @@ from .issues import (
     whole_number,
     within,
 )
+from .projects import ITEM
 from .reading import ENDPOINTS, REPO, GitHubReader
 from .session import CONTENT
 from .text import HubText, put_together
@@ -63,8 +64,12 @@ class GitHubClient(GitHubReader):
         self._spend_content()
         answer = self.session.request("POST", self._path(ENDPOINTS["issue"].create_path), json=body)
         row = self.record_in(ENDPOINTS["issue"], answer)
+        if self.board is not None:
+            row = {**row, ITEM: None}  # new: in no project yet
         try:
-            rest = IssueWrite(patch=later, parent=write.parent, has_parent=write.parent is not None)
+            rest = IssueWrite(
+                patch=later, parent=write.parent, has_parent=write.parent is not None, project=write.project
+            )
             return self._settled(self._send(row, rest), fields)
         except SyncError as error:
             # the issue is there: it must be found by its key and brought up to date, never made again
@@ -184,7 +189,8 @@ class GitHubClient(GitHubReader):
         """Carries out the write and answers the issue as it is afterwards."""
         path = self._path(ENDPOINTS["issue"].get_path, id=row["number"])
         if write.patch:
-            row = self._patch(path, row, write.patch)
+            item = {ITEM: row[ITEM]} if ITEM in row else {}
+            row = {**self._patch(path, row, write.patch), **item}
         if write.add_labels:
             self.session.request(
                 "POST", f"{path}/labels", json={"labels": write.add_labels}, is_repeatable=True
@@ -199,7 +205,12 @@ class GitHubClient(GitHubReader):
             self.session.request("DELETE", f"{path}/assignees", json={"assignees": logins})
         if write.has_parent:
             self._set_parent(row, write.parent)
-        return self._issue(str(row["number"])) if write.needs_read_back else row
+        if write.project and self.board is not None:
+            row = {**row, ITEM: self.board.write(str(row["node_id"]), row.get(ITEM), write.project)}
+        if not write.needs_read_back:
+            return row
+        kept = {ITEM: row[ITEM]} if ITEM in row else {}
+        return {**self._issue_row(str(row["number"])), **kept}
 
     def _patch(self, path: str, row: Mapping[str, Any], patch: Mapping[str, Any]) -> Mapping[str, Any]:
         after = self.record_in(
@@ -246,7 +257,9 @@ class GitHubClient(GitHubReader):
         asked = sorted(
             path
             for path, value in fields.items()
-            if path in NEEDS_TRIAGE and value not in (None, [], "", "open")
+            if path in NEEDS_TRIAGE
+            and value not in (None, [], "", "open")
+            and not self._is_boards(path, value)
         )
         permissions = self.repository().get("permissions") if asked else None
         if permissions and not (permissions.get("push") or permissions.get("triage")):
@@ -254,6 +267,11 @@ class GitHubClient(GitHubReader):
                 "The account may not set this on new issues: it needs the triage role.",
                 field=", ".join(asked),
             )
+
+    def _is_boards(self, path: str, value: Any) -> bool:
+        """True for what is written to the project, not to the issue."""
+        role = self.options.project.role_of(path) if self.options.project else ""
+        return bool(role) and (role != "status" or str(value).startswith("open"))
 
     def _login(self, user_id: str) -> str:
         if user_id not in self._logins:

@@ -5,6 +5,7 @@ Source: github/rest-api-description (npm ``@octokit/openapi`` 23.0.2) and docs.g
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,9 @@ from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, 
 
 from .client import GitHubClient
 from .issues import DEFAULT_PRIORITY_PREFIX, DEFAULT_STAGE_LABELS, stage_labels
+from .projects import ROLES, ProjectChoice, setting_problems
 from .reading import repository_of
-from .session import CONTENT, REQUESTS, is_app, open_session
+from .session import CONTENT, GRAPHQL, REQUESTS, is_app, open_session
 from .webhooks import IGNORED, WEBHOOKS
 
 DEFAULT_BASE_URL = "https://api.github.com"
@@ -131,6 +133,8 @@ USER = Resource(
     links=(LinkSpec("name", "login", direction="in"),),
 )
 
+RESOURCES = (USER, LABEL, MILESTONE, ISSUE, COMMENT)
+
 SECRETS = (
     SecretField(
         "token",
@@ -170,7 +174,45 @@ SETTINGS = (
         secret=False,
         required=False,
     ),
+    SecretField(
+        "project",
+        "Project",
+        help="Its number or address. The stage is then the project's Status; empty: labels and the issue's state. "
+        "Needs the scope “project”, or the permission Projects: read and write.",
+        secret=False,
+        required=False,
+    ),
+    SecretField(
+        "project_fields",
+        "Fields of the project",
+        help="“priority = Priority; start = Start date; due = Target date; estimate = Estimate”, those that it has. "
+        "“status = …” if the Status is called otherwise.",
+        secret=False,
+        required=False,
+    ),
 )
+
+_DATE: Mapping[str, Any] = {"name": "date"}
+_PROJECT_LINKS: Mapping[str, LinkSpec] = {
+    "start": LinkSpec("start_on", ROLES["start"][0], _DATE),
+    "due": LinkSpec("due_on", ROLES["due"][0], _DATE),
+    "estimate": LinkSpec("estimate", ROLES["estimate"][0], {"name": "number"}),
+}
+
+
+def resources_for(settings: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """With a project an issue's stage is an option of its Status, known by the table of stages alone, and the
+    project's other fields are there as far as the settings name them."""
+    choice = ProjectChoice.from_settings(settings)
+    if choice is None:
+        return RESOURCES
+    stage = LinkSpec(
+        "stage", "hub.status", {"name": "enum", "map": {}, "back": {"done": "closed/completed"}}, key="stage"
+    )
+    links = tuple(stage if link.key == "stage" else link for link in ISSUE.links)
+    further = tuple(link for role, link in _PROJECT_LINKS.items() if role in choice.fields)
+    issue = dataclasses.replace(ISSUE, links=(*links, *further))
+    return tuple(issue if resource is ISSUE else resource for resource in RESOURCES)
 
 
 def open_client(
@@ -190,7 +232,7 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
         problems.append(
             ("stage_labels", "Write “in_progress = status: in progress; review = status: in review”.")
         )
-    return problems
+    return problems + setting_problems(settings)
 
 
 CONNECTOR = Connector(
@@ -200,10 +242,11 @@ CONNECTOR = Connector(
     auth_types=("bearer",),
     secrets=SECRETS,
     settings=SETTINGS,
-    resources=(USER, LABEL, MILESTONE, ISSUE, COMMENT),
+    resources=RESOURCES,
+    resources_for=resources_for,
     open=open_client,
     default_base_url=DEFAULT_BASE_URL,
-    budgets=(REQUESTS, CONTENT),
+    budgets=(REQUESTS, CONTENT, GRAPHQL),
     webhooks=WEBHOOKS,
     webhook_help="Registered by itself where the token may manage webhooks. By hand: repository → Settings → Webhooks, "
     "content type application/json, events Issues, Issue comments, Labels, Milestones, Repositories, Sub-issues.",
@@ -217,11 +260,16 @@ CONNECTOR = Connector(
             {"sync_frequency": "realtime", "conflict_strategy": "latest_wins"},
         ),
     ),
-    cannot_sync=("Pull requests and their comments; reactions; the fields of Projects.",),
+    cannot_sync=(
+        "Pull requests and their comments; reactions.",
+        "Of projects: drafts, views, iterations, and fields other than Status, Priority, two dates and an estimate.",
+    ),
     unverified=(
         "Length limits of titles (256) and bodies (65,536).",
         "That labels and milestones of a transferred issue stay behind.",
         "That linking a sub-issue moves the issue's updated_at.",
+        "That a field of a project's item never moves the issue's updated_at: items are walked at every poll.",
+        "That an item taken out of the project shows nowhere but in the next full comparison, or with the issue's next change.",
     ),
     ignored_events=tuple(
         event if actions is None else f"{event}.{action}"

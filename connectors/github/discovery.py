@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from connectors.base.client import failed_check
-from connectors.base.errors import PermissionProblem, RecordGone, SyncError
+from connectors.base.errors import ConfigurationProblem, PermissionProblem, RecordGone, SyncError
 from connectors.base.paging import MAX_PAGES, parse_links
 from connectors.base.paths import read_path
 from connectors.base.types import Check, CheckReport, Container, WebhookRegistration
 
+from .board import Board
 from .issues import Options
 from .session import API_VERSION, GitHubSession
 from .webhooks import SUBSCRIBED
@@ -25,6 +26,7 @@ class Opened(Protocol):
     repo: str
     options: Options
     is_app: bool
+    board: Board | None
 
     def repository(self, *, afresh: bool = False) -> Mapping[str, Any]: ...
 
@@ -44,6 +46,8 @@ def check(client: Opened) -> CheckReport:
         account, account_id, missing = whoami(client)
         checks += [Check("reachable", True, client.session.base_url), Check("authenticated", True, account)]
         checks += _repository_checks(client.repository(afresh=True))
+        if client.board is not None:
+            checks.append(_project_check(client.board))
         checks += [_webhook_check(client), _rate_check(client)]
     except SyncError as error:
         checks.append(failed_check(error))
@@ -61,6 +65,8 @@ def whoami(client: Opened) -> tuple[str, str, tuple[str, ...]]:
     granted = answer.headers.get("x-oauth-scopes")  # classic tokens only; fine-grained ones do not say
     scopes = {one.strip() for one in (granted or "").split(",")}
     missing = ("repo",) if granted is not None and not scopes & {"repo", "public_repo"} else ()
+    if client.board is not None and granted is not None and "project" not in scopes:
+        missing = (*missing, "project")
     return str(read_path(answer.body, "login", "")), str(read_path(answer.body, "id", "")), missing
 
 
@@ -84,6 +90,21 @@ def _repository_checks(repository: Mapping[str, Any]) -> list[Check]:
             Check("may_write", True, ", ".join(sorted(role for role, has in permissions.items() if has)))
         )
     return found
+
+
+def _project_check(board: Board) -> Check:
+    """May the project be seen and changed, and has it the fields that the settings name?"""
+    try:
+        project = board.project(afresh=True)
+    except ConfigurationProblem as error:
+        fix = "Give the token the right, or correct the project's number and its fields in the settings."
+        return Check("project", False, error.message, fix)
+    named = ", ".join(one.name for one in project.fields.values())
+    if not project.can_update:
+        detail = f"{project.title} can be read, but not changed."
+        fix = "Grant the scope “project” (fine-grained or app: Projects, read and write) and the role Write on the project."
+        return Check("project", False, detail, fix)
+    return Check("project", True, f"{project.title}{' (closed)' if project.is_closed else ''}: {named}")
 
 
 def _webhook_check(client: Opened) -> Check:
@@ -174,6 +195,8 @@ def _repositories(client: Opened, owner: str) -> list[Container]:
 
 def _statuses(client: Opened) -> list[Container]:
     """The words ``hub.status`` can take, for the status map."""
+    if client.board is not None:
+        return _board_statuses(client.board)
     words = {"open": "Open"}
     words |= {f"open/{word}": f"Open, labelled “{label}”" for word, label in client.options.stages.items()}
     words |= {
@@ -182,6 +205,29 @@ def _statuses(client: Opened) -> list[Container]:
         "closed/duplicate": "Closed as duplicate",
     }
     return [Container(word, name, "status") for word, name in words.items()]
+
+
+def _board_statuses(board: Board) -> list[Container]:
+    """The options of the project's Status, and the states of an issue that has none or is closed."""
+    project = board.project(afresh=True)
+    status = project.fields["status"]
+    options = [
+        Container(
+            f"open/{id}", name, "status", project.id, project.url,
+            {"resource": "issue", "colour": status.colours.get(id, "")},
+        )
+        for id, name in status.options.items()
+    ]  # fmt: skip
+    words = {
+        "open": "Open: no status in the project",
+        "closed/completed": "Closed: completed",
+        "closed/not_planned": "Closed: not planned",
+        "closed/duplicate": "Closed: duplicate",
+    }
+    return [
+        *options,
+        *(Container(word, name, "status", extra={"resource": "issue"}) for word, name in words.items()),
+    ]
 
 
 def _projects(client: Opened, owner: str) -> list[Container]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.base.errors import RecordProblem
 
+from .projects import ProjectChoice, changes_for, priority_word, take_over
 from .text import HubText, put_together, take_apart
 
 MAX_TITLE = 256
@@ -28,18 +29,26 @@ NEEDS_TRIAGE = frozenset({"hub.labels", "hub.priority", "hub.status", "hub.assig
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How labels stand for priority and stage. ``stages`` maps a stage word to the label's name, in order of work."""
+    """How labels stand for priority and stage. ``stages`` maps a stage word to the label's name, in order of work.
+
+    With a ``project`` the stage is its Status, and no label stands for what one of its fields stands for.
+    """
 
     priority_prefix: str = DEFAULT_PRIORITY_PREFIX
     stages: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_STAGE_LABELS))
     mutes_mentions: bool = False
+    project: ProjectChoice | None = None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Options:
         prefix = str(settings.get("priority_prefix") or DEFAULT_PRIORITY_PREFIX)
+        project = ProjectChoice.from_settings(settings)
+        if project is not None and "priority" in project.fields:
+            prefix = "off"
         return cls(
             priority_prefix="" if prefix.strip().lower() in OFF else prefix,
-            stages=stage_labels(settings.get("stage_labels")),
+            stages=stage_labels(settings.get("stage_labels")) if project is None else {},
+            project=project,
             mutes_mentions=str(settings.get("mute_mentions") or "").strip().lower()
             in ("1", "true", "yes", "on"),
         )
@@ -121,6 +130,8 @@ def normalised(row: Mapping[str, Any], options: Options) -> dict[str, Any]:
     if "user" in row:
         hub["reporter"] = str(row["user"]["id"]) if row["user"] else None
     hub["parent"] = parent_of(row)
+    if options.project is not None:
+        take_over(hub, row, options.project)
     return data
 
 
@@ -142,6 +153,7 @@ class IssueWrite:
     remove_assignees: list[str] = field(default_factory=list)
     parent: str | None = None
     has_parent: bool = False  # True if ``parent`` is to be written
+    project: dict[str, Any] = field(default_factory=dict)  # what changes of the project's item, by role
 
     @property
     def needs_read_back(self) -> bool:
@@ -181,12 +193,17 @@ def issue_write(
                 write.parent, write.has_parent = (None if value in (None, "") else str(value)), True
             case "hub.status" | "hub.labels" | "hub.priority":
                 continue  # together, below
+            case _ if options.project is not None and options.project.role_of(path):
+                continue  # likewise
             case _:
                 raise RecordProblem(f"GitHub does not let {path} be written.", field=path)
     if key and "body" not in fields:
         write.patch["body"] = put_together(HubText("", key))
     if "hub.status" in fields:
         _plan_state(write, fields["hub.status"], row)
+    if options.project is not None:
+        write.project = changes_for(fields, row, options.project)
+        fields = {path: value for path, value in fields.items() if not options.project.role_of(path)}
     _plan_labels(write, fields, row, options)
     return write
 
@@ -273,6 +290,8 @@ def dropped(fields: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
                 }
             case "hub.assignees":
                 is_there = {str(one) for one in value or ()} == set(hub.get("assignees", ()))
+            case "hub.priority" if "board" in hub:
+                is_there = hub.get("priority") in (priority_word(value), str(value or "").strip().casefold())
             case "hub.priority":
                 is_there = str(value or "").strip().casefold() == (hub.get("priority") or "")
             case "hub.milestone" | "hub.parent":

@@ -13,10 +13,12 @@ from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone
 from connectors.base.paging import MAX_PAGES, LinkHeader, parse_links
 from connectors.base.paths import read_path
 from connectors.base.session import Answer
-from connectors.base.times import format_instant
+from connectors.base.times import format_instant, parse_instant
 from connectors.base.types import Absence, AbsenceKind, ExternalRecord, Page
 
+from .board import Board
 from .issues import Options, normalised, number_in
+from .projects import ITEM
 from .session import GitHubSession
 from .text import take_apart
 
@@ -114,6 +116,7 @@ class GitHubReader(RestClient):
         self.owner, self.repo = repository_of(settings)
         self.options = Options.from_settings(settings)
         self.is_app = is_app
+        self.board = Board(session, self.options.project, self.owner) if self.options.project else None
         self._logins: dict[str, str] = {}
         self._repository: Mapping[str, Any] | None = None
 
@@ -141,6 +144,7 @@ class GitHubReader(RestClient):
             case "issue":
                 data = normalised(row, self.options)
                 self._logins |= {str(user["id"]): user["login"] for user in row.get("assignees") or ()}
+                record = dataclasses.replace(record, updated_at=_latest(record.updated_at, row.get(ITEM)))
             case "comment":
                 data = self._comment(row)
                 record = dataclasses.replace(record, parent_id=number_in(row.get("issue_url")) or parent_id)
@@ -172,6 +176,8 @@ class GitHubReader(RestClient):
     def list_page(
         self, resource: str, *, since: datetime | None = None, token: Any = None, parent_id: str | None = None
     ) -> Page:
+        if resource == "issue" and self.board is not None:
+            return self._page_with_items(self.board, since, token)
         if resource == "issue" or (resource == "comment" and parent_id is None):
             return self._changed_page(self.endpoint(resource), since, token)
         if resource == "comment":
@@ -195,11 +201,10 @@ class GitHubReader(RestClient):
         answer = self.session.get(self._path(endpoint.list_path), params=params)
         rows = self.rows(endpoint, answer)
         fresh = [row for row in rows if [row.get(endpoint.id_at), row.get("updated_at")] not in at["seen"]]
-        records = [
-            self.to_record(endpoint, row, answer=None, parent_id=None)
-            for row in fresh
-            if self.is_wanted(endpoint, row)
-        ]
+        wanted = [row for row in fresh if self.is_wanted(endpoint, row)]
+        if endpoint.name == "issue":
+            wanted = self._with_items(wanted)
+        records = [self.to_record(endpoint, row, answer=None, parent_id=None) for row in wanted]
         following = None
         if "next" in parse_links(answer.headers.get("link", "")):
             is_unfiltered = bool(rows) and str(rows[0].get("updated_at") or "") < at["since"]
@@ -225,6 +230,50 @@ class GitHubReader(RestClient):
                 "count": at["count"] + 1,
             }
         return {"since": last, "page": 1, "seen": seen, "count": at["count"] + 1}
+
+    def _page_with_items(self, board: Board, since: datetime | None, token: Any) -> Page:
+        """The changed issues, and after them those whose item alone changed: that moves no issue's ``updated_at``.
+
+        A full listing needs no second part, as each of its pages carries the items.
+        """
+        if token is not None and "items" in token:
+            return self._moved_page(board, token)
+        page = self._changed_page(ENDPOINTS["issue"], since, token)
+        if page.next_token is not None or since is None:
+            return page
+        return dataclasses.replace(
+            page, next_token={"items": None, "since": format_instant(since), "count": 0}
+        )
+
+    def _moved_page(self, board: Board, token: Mapping[str, Any]) -> Page:
+        since = parse_instant(token["since"])
+        moved, following = board.page(token["items"])
+        ours = str(self.repository()["id"])
+        records = []
+        for one in moved:
+            at, issue_at = parse_instant(one.item["updated_at"]), parse_instant(one.issue_updated_at)
+            if since is None or at is None or at < since or one.repository_id != ours:
+                continue
+            if issue_at is not None and issue_at >= since:
+                continue  # among the changed issues already
+            try:
+                row = self._issue_row(one.number)
+            except RecordGone:
+                continue
+            records.append(self._record_of({**row, ITEM: one.item}))
+        if following is not None and token["count"] + 1 >= MAX_PAGES:
+            raise ContractBroken(f"The project's items did not end after {MAX_PAGES} pages.")
+        rest = {"items": following, "since": token["since"], "count": token["count"] + 1}
+        return Page(records, rest if following is not None else None)
+
+    def _with_items(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The issues with their items in the project; as they are where no project is chosen."""
+        if self.board is None or not rows:
+            return list(rows)
+        items = self.board.items_of([str(row.get("node_id") or "") for row in rows if row.get("node_id")])
+        return [
+            {**row, ITEM: items[str(row["node_id"])]} if row.get("node_id") in items else row for row in rows
+        ]
 
     def _comments_of(self, number: str, since: datetime | None, token: Any) -> Page:
         params = {"per_page": PAGE_SIZE, "since": format_instant(since) if since else None}
@@ -255,6 +304,8 @@ class GitHubReader(RestClient):
     def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         if resource in ("label", "user"):
             return {one.id: one for one in self._all(resource) if one.id in set(external_ids)}
+        if resource == "issue" and self.board is not None:
+            return self._issues(external_ids)
         return super().get_many(resource, external_ids)
 
     def _all(self, resource: str) -> Iterator[ExternalRecord]:
@@ -266,7 +317,22 @@ class GitHubReader(RestClient):
             if token is None:
                 return
 
+    def _issues(self, numbers: Sequence[str]) -> dict[str, ExternalRecord]:
+        """One request each, as GitHub has no other way, but one query for all of their items."""
+        rows = []
+        for number in numbers:
+            try:
+                rows.append(self._issue_row(number))
+            except (RecordGone, PermissionProblem):
+                continue
+        records = [self._record_of(row) for row in self._with_items(rows)]
+        return {record.id: record for record in records}
+
     def _issue(self, number: str) -> Mapping[str, Any]:
+        """The issue with its item in the project, where one is chosen. Raises as ``_issue_row`` does."""
+        return self._with_items([self._issue_row(number)])[0]
+
+    def _issue_row(self, number: str) -> Mapping[str, Any]:
         """The issue as GitHub gives it. Raises ``RecordGone`` if it was moved, deleted, or is a pull request."""
         path = self._path(ENDPOINTS["issue"].get_path, id=number)
         answer = self.session.request("GET", path, ok=(301,), follow_redirects=False)
@@ -343,6 +409,12 @@ class GitHubReader(RestClient):
         """Numbers of account and repository: both stay the same when renamed."""
         account = "app" if self.is_app else str(read_path(self.session.get("/user").body, "id", ""))
         return digest([account, self.repository(afresh=True)["id"]])
+
+
+def _latest(issue_at: datetime | None, item: Mapping[str, Any] | None) -> datetime | None:
+    """When issue or item changed last: who wins by time must know of both."""
+    item_at = parse_instant(item["updated_at"]) if item else None
+    return max((at for at in (issue_at, item_at) if at is not None), default=None)
 
 
 def _site(api_url: Any) -> str:

@@ -27,6 +27,8 @@ APP_TOKEN_SECONDS = 3000  # it lives an hour
 REQUESTS = RateBudget(5000, 3600)
 CONTENT = RateBudget(80, 60, quota_class="content")
 """New issues and comments: the secondary limit on content that notifies people."""
+GRAPHQL = RateBudget(5000, 3600, quota_class="graphql")
+"""Points of the GraphQL API, counted apart from REST; each document of ours costs one."""
 
 RULES = (
     ErrorRule(Reaction.RATE_LIMITED, status=(403, 429), header="x-ratelimit-remaining", header_equals="0"),
@@ -60,16 +62,21 @@ class GitHubSession(ApiSession):
         try:
             return super().request(method, path, **options)
         except RateLimited as error:
-            headers = error.exchange.response_headers if error.exchange else {}
-            if "retry-after" not in headers and headers.get("x-ratelimit-remaining") != "0":
-                error.retry_after = SECONDARY_WAIT_SECONDS
+            settle_wait(error)
             raise
+
+
+def settle_wait(error: RateLimited) -> None:
+    """Where neither Retry-After nor an empty primary limit says how long, it is the secondary limit: a minute."""
+    headers = error.exchange.response_headers if error.exchange else {}
+    if "retry-after" not in headers and headers.get("x-ratelimit-remaining") != "0":
+        error.retry_after = SECONDARY_WAIT_SECONDS
 
 
 def open_session(base_url: str, secrets: Mapping[str, Any], environment: Environment) -> GitHubSession:
     options = SessionOptions(
         headers={"Accept": MEDIA_TYPE, "X-GitHub-Api-Version": API_VERSION},
-        budgets=(REQUESTS,),
+        budgets=(REQUESTS, GRAPHQL),
         rules=RULES,
     )
     return GitHubSession(base_url, _auth(secrets), environment, options)

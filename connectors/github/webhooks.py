@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.base.paths import read_path
 from connectors.base.signatures import HmacScheme
 from connectors.base.types import BadPayload, ChangeHint, UnknownEvent, WebhookAnswer, WebhookRequest
 
 from .issues import number_in
+from .projects import project_in
 
 SCHEME = HmacScheme(header="X-Hub-Signature-256", prefix="sha256=")
 
@@ -68,6 +70,11 @@ IGNORED: Mapping[str, frozenset[str] | None] = {
 }
 """Events that change nothing the hub keeps; None stands for every action."""
 
+ITEM_EVENT = "projects_v2_item"
+ITEM_CHANGES = frozenset({"created", "edited", "converted", "archived", "restored", "deleted"})
+ITEM_IGNORED = frozenset({"reordered"})
+"""Items of projects: only webhooks of organisations and apps bring them, and only a chosen project makes them count."""
+
 _SUBJECTS = {
     "issues": ("issue", "issue", "number"),
     "label": ("label", "label", "id"),
@@ -101,6 +108,8 @@ class GitHubWebhooks:
             )
         event, action = request.headers.get("x-github-event", ""), str(payload.get("action") or "")
         name = self.event_name(request, payload)
+        if event == ITEM_EVENT and project_in(settings.get("project")):
+            return _item_hints(name, action, payload, settings)
         if event in IGNORED and (IGNORED[event] is None or action in (IGNORED[event] or ())):
             return []
         is_delete = action in DELETIONS.get(event, ())
@@ -123,6 +132,23 @@ def _is_ours(payload: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     )
     came_from = str((payload.get("repository") or {}).get("full_name") or "").lower()
     return not came_from or wanted in ("", "/") or wanted == came_from
+
+
+def _item_hints(
+    name: str, action: str, payload: Mapping[str, Any], settings: Mapping[str, Any]
+) -> list[ChangeHint]:
+    """A poll of the issues: the event names the item and the issue by node ids only, and the project at times."""
+    if action in ITEM_IGNORED:
+        return []
+    if action not in ITEM_CHANGES:
+        raise UnknownEvent(name)
+    item, chosen = payload.get("projects_v2_item"), project_in(settings.get("project"))
+    if not isinstance(item, dict):
+        raise BadPayload(f"{name} came without its usual parts.")
+    number = read_path(payload, "changes.field_value.project_number", None)
+    if item.get("content_type") != "Issue" or (number is not None and chosen and number != chosen[1]):
+        return []
+    return [ChangeHint("issue", event=name, actor_id=str(read_path(payload, "sender.id", "") or ""))]
 
 
 def _hints(event: str, name: str, payload: Mapping[str, Any], is_delete: bool) -> list[ChangeHint]:
