@@ -326,7 +326,12 @@ class Board:
         is a matter of the settings; one that may not be written concerns the record."""
         try:
             given = self._api.ask(
-                text, variables, quota_class=GRAPHQL.quota_class, is_repeatable=True, partial=partial
+                text,
+                variables,
+                headers={"Accept": "application/json"},
+                quota_class=GRAPHQL.quota_class,
+                is_repeatable=True,
+                partial=partial,
             )
         except RateLimited as error:
             settle_wait(error)

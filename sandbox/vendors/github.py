@@ -20,8 +20,9 @@ from sandbox.vendor import ContractFixture, Sheet, SheetField
 from sandbox.web import Call, Refusal, Reply, route
 
 from . import github_app, github_seed, github_ui
+from .github_projects import GitHubProjects
 from .github_shapes import link_header
-from .github_state import GitHubState, unprocessable
+from .github_state import unprocessable
 
 API_VERSIONS = ("2022-11-28", "2026-03-10")
 PAGED = "per_page page"
@@ -30,7 +31,7 @@ ISSUE_KEYS = "title body assignee state state_reason duplicate_issue_id mileston
 HOOK_EVENTS = {"issues", "issue_comment", "label", "milestone", "sub_issues", "repository", "push", "*"}
 
 
-class GitHub(GitHubState):
+class GitHub(GitHubProjects):
     slug = "github"
     name = "GitHub"
     colour = "#1f2328"
@@ -87,6 +88,8 @@ class GitHub(GitHubState):
         return str(holder["user"])
 
     def refuse(self, refusal: Refusal) -> Any:
+        if refusal.status == 200:  # a document that is refused as a whole
+            return {"errors": [{"type": refusal.code, "message": refusal.message}]}
         url = "https://docs.github.com/rest"
         if refusal.code in ("unknown_parameter", "unknown_field", "missing_field", "missing_parameter"):
             detail = {
@@ -108,6 +111,8 @@ class GitHub(GitHubState):
         }
 
     def headers(self, call: Call, *, remaining: int) -> dict[str, str]:
+        if call.path == "/graphql":
+            return self.point_headers(call)
         moment = int(call.now.timestamp())
         asked = self.trouble.knobs.limit_per_minute
         if asked:
@@ -122,7 +127,10 @@ class GitHub(GitHubState):
         }
 
     def too_many(self, call: Call, *, retry_after: int) -> Refusal:
-        """The primary limit: no Retry-After, the reset is in the headers."""
+        """The primary limit: no Retry-After, the reset is in the headers. GraphQL says it with status 200."""
+        if call.path == "/graphql":
+            call.reply_headers["X-RateLimit-Remaining"] = "0"
+            return Refusal(200, "API rate limit exceeded for this user.", code="RATE_LIMITED")
         return Refusal(403, "API rate limit exceeded for this user.")
 
     def needs(self, role: str) -> None:
@@ -216,7 +224,8 @@ class GitHub(GitHubState):
     def list_projects(self, call: Call, org: str) -> Any:
         if org.lower() != github_seed.ORG:
             raise Refusal(404, "Not Found")
-        return [self.shapes.project(1, "Webshop roadmap", github_seed.ORG_ID)]
+        ours = [one for one in self.world.all("project") if one["owner"] == github_seed.ORG_ID]
+        return [self.shapes.project(one) for one in ours]
 
     @route("GET", "/rate_limit")
     def get_rate_limit(self, call: Call) -> Any:
@@ -714,6 +723,9 @@ class GitHub(GitHubState):
                 (SheetField("title", "Title"), SheetField("description", "Description", "area")),
             ),
             Sheet("label", "Labels", (SheetField("name", "Name"), SheetField("color", "Colour"))),
+            Sheet(
+                "project_item", "Items of the project", (SheetField("issue", "Issue", "show"),), title="id"
+            ),
         )
 
     def edit(self, kind: str, id: str | None, values: Mapping[str, Any], *, actor: str = "") -> str:
@@ -742,12 +754,32 @@ class GitHub(GitHubState):
                 return str(self.make_milestone(values, who)["number"])
             case "milestone", str():
                 self.change_milestone(int(id), values, who)
+            case "project_item", _:
+                return self._edit_item(id, values, who)
+            case "org_hook", None:
+                made = {"active": True, "events": ["projects_v2_item"], "target": "organization"}
+                config = {"url": values["url"], "content_type": "json", "secret": values.get("secret", "")}
+                number = 61_000 + self.world.next_number("org_hook")
+                self.world.put("org_hook", number, {"id": number, **made, "config": config})
+                return str(number)
             case "repository", _:
                 self._change_repository(values, who)
                 return str(github_seed.REPO_ID)
             case _:
                 raise NotImplementedError(kind)
         return id or ""
+
+    def _edit_item(self, id: str | None, values: Mapping[str, Any], actor: int) -> str:
+        """``issue`` puts an issue's item into the project; ``archived``, and the fields by their names."""
+        item = (
+            self.add_item(int(values["issue"]), actor) if id is None else self.world.get("project_item", id)
+        )
+        if item is None:
+            raise Refusal(404, "Not Found")
+        if "archived" in values:
+            item = self.archive_item(item, actor, archived=bool(values["archived"]))
+        named = {name: value for name, value in values.items() if name not in ("issue", "archived")}
+        return str(self.set_by_name(item, named, actor)["id"])
 
     def _change_repository(self, values: Mapping[str, Any], actor: int) -> None:
         repo = self.repo()
@@ -777,6 +809,8 @@ class GitHub(GitHubState):
                 self.delete_milestone(int(id), who)
             case "label":
                 self.delete_label(self.world.get("label", id) or {}, who)
+            case "project_item":
+                self.remove_item(self.world.get("project_item", id) or {}, who)
             case _:
                 raise NotImplementedError(kind)
 

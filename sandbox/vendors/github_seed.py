@@ -8,6 +8,7 @@ from sandbox.store import Document, World
 
 START = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)
 REPO_ID, HANDBOOK_ID, ORG_ID = 101, 102, 900
+PROJECT_ID, FIRST_ITEM = 9001, 40_000
 ORG = "acme"
 BOT = 1000
 PEOPLE: tuple[tuple[int, str, str], ...] = (
@@ -18,8 +19,13 @@ PEOPLE: tuple[tuple[int, str, str], ...] = (
     (1005, "emi-t", "Emi Tanaka"),
 )
 TOKENS = {
-    "sandbox-github-token": {"user": BOT, "role": "admin", "scopes": "repo, admin:repo_hook, read:org"},
+    "sandbox-github-token": {
+        "user": BOT,
+        "role": "admin",
+        "scopes": "repo, admin:repo_hook, read:org, project",
+    },
     "sandbox-github-writer": {"user": 1001, "role": "push", "scopes": "repo"},
+    "sandbox-github-viewer": {"user": 1003, "role": "push", "scopes": "repo, read:project"},
     "sandbox-github-reader": {"user": 1002, "role": "pull", "scopes": "repo"},
 }
 LABELS = (
@@ -72,6 +78,15 @@ COMMENTS = (
     "Let us talk about it on Monday.",
 )
 ISSUE_COUNT, PULL_EVERY = 126, 21
+STATUSES = (
+    ("f75ad846", "Todo", "GREEN"),
+    ("47fc9ee4", "In Progress", "YELLOW"),
+    ("5c2e1d0b", "In Review", "PURPLE"),
+    ("98236657", "Done", "ORANGE"),
+)
+PRIORITIES = (("79628723", "P0", "RED"), ("0a877460", "P1", "ORANGE"), ("da944a9c", "P2", "YELLOW"))
+STATUS_FIELD, PRIORITY_FIELD = "PVTSSF_status", "PVTSSF_priority"
+START_FIELD, TARGET_FIELD, ESTIMATE_FIELD = "PVTF_start", "PVTF_target", "PVTF_estimate"
 
 
 def plant(world: World) -> None:
@@ -89,6 +104,41 @@ def plant(world: World) -> None:
         _milestone(world, number, *row)
     for number in range(1, ISSUE_COUNT + 1):
         _issue(world, number, labels)
+    world.next_number("project")
+    world.put("project", PROJECT_ID, project(PROJECT_ID, 1, "Webshop roadmap", ORG_ID, stamp(START)))
+    for number in range(1, ISSUE_COUNT + 1):
+        if number % 2 == 0 or number % PULL_EVERY == 0:
+            _item(world, number)
+    _item(world, None)
+
+
+def project(id: int, number: int, title: str, owner: int, moment: str) -> Document:
+    """A project as GitHub makes it from its template, with dates and an estimate."""
+
+    def choices(id: str, name: str, rows: tuple[tuple[str, str, str], ...]) -> Document:
+        options = [{"id": one, "name": word, "color": colour} for one, word, colour in rows]
+        return {"id": id, "name": name, "dataType": "SINGLE_SELECT", "options": options}
+
+    plain = ((START_FIELD, "Start date", "DATE"), (TARGET_FIELD, "Target date", "DATE"))
+    return {
+        "id": id,
+        "number": number,
+        "title": title,
+        "owner": owner,
+        "short_description": None,
+        "readme": None,
+        "closed": False,
+        "closes_to_done": True,
+        "fields": [
+            {"id": "PVTF_title", "name": "Title", "dataType": "TITLE"},
+            choices(STATUS_FIELD, "Status", STATUSES),
+            choices(PRIORITY_FIELD, "Priority", PRIORITIES),
+            {"id": ESTIMATE_FIELD, "name": "Estimate", "dataType": "NUMBER"},
+            *({"id": one, "name": name, "dataType": kind} for one, name, kind in plain),
+        ],
+        "created_at": moment,
+        "updated_at": moment,
+    }
 
 
 def stamp(moment: datetime) -> str:
@@ -182,3 +232,28 @@ def _comment(world: World, number: int, turn: int, moment: datetime) -> None:
         "updated_at": stamp(moment),
     }
     world.put("comment", id, document)
+
+
+def _item(world: World, number: int | None) -> None:
+    """The project's item of an issue (None: a draft). Closed ones are done, every fourth of those archived."""
+    id = FIRST_ITEM + world.next_number("project_item")
+    issue = world.get("issue", number) if number else None
+    is_closed, place = bool(issue and issue["state"] == "closed"), (number or 0) // 2
+    values: Document = {STATUS_FIELD: STATUSES[3 if is_closed else place % 3][0]}
+    if place % 3:
+        values[PRIORITY_FIELD] = PRIORITIES[place % 3][0]
+    if place % 4 == 1:
+        values |= {TARGET_FIELD: f"2025-{1 + place % 12:02}-28", ESTIMATE_FIELD: float(1 + place % 5)}
+    moment = stamp(START + timedelta(hours=19 * (number or 1) + 6))
+    document = {
+        "id": id,
+        "project": PROJECT_ID,
+        "issue": number,
+        "title": "" if number else "Think about gift cards",
+        "archived": is_closed and place % 4 == 0,
+        "gone": False,
+        "values": values,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    world.put("project_item", id, document)

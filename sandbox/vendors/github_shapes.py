@@ -355,19 +355,19 @@ class Shapes:
             }
         return shape
 
-    def project(self, number: int, title: str, owner: Any) -> Document:
+    def project(self, project: Mapping[str, Any]) -> Document:
         return {
-            "id": 9000 + number,
-            "node_id": node_id("PVT", 9000 + number),
-            "owner": self.user(owner),
-            "creator": self.user(owner),
-            "title": title,
+            "id": project["id"],
+            "node_id": node_id("PVT", project["id"]),
+            "owner": self.user(project["owner"]),
+            "creator": self.user(project["owner"]),
+            "title": project["title"],
             "description": None,
             "public": False,
             "closed_at": None,
-            "created_at": "2025-01-06T09:00:00Z",
-            "updated_at": "2025-01-06T09:00:00Z",
-            "number": number,
+            "created_at": project["created_at"],
+            "updated_at": project["updated_at"],
+            "number": project["number"],
             "short_description": None,
             "deleted_at": None,
             "deleted_by": None,

@@ -537,8 +537,8 @@ class GitHubState(Vendor):
             "X-GitHub-Event": event,
             "X-GitHub-Delivery": guid,
             "X-GitHub-Hook-ID": str(hook["id"]),
-            "X-GitHub-Hook-Installation-Target-Type": "repository",
-            "X-GitHub-Hook-Installation-Target-ID": str(seed.REPO_ID),
+            "X-GitHub-Hook-Installation-Target-Type": str(hook.get("target", "repository")),
+            "X-GitHub-Hook-Installation-Target-ID": str(seed.ORG_ID if "target" in hook else seed.REPO_ID),
         }
         secret = str(hook["config"].get("secret") or "")
         if secret:
