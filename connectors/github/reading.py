@@ -366,7 +366,10 @@ class GitHubReader(RestClient):
         """Walks what changed since the intent: the plain list is read from the database, unlike search."""
         token = None
         while True:
-            page = self.list_page(resource, since=since, token=token, parent_id=parent_id)
+            if resource == "issue":  # without the project's items: what was made is new, not moved
+                page = self._changed_page(ENDPOINTS["issue"], since, token)
+            else:
+                page = self.list_page(resource, since=since, token=token, parent_id=parent_id)
             for record in page.records:
                 if record.data.get("hub", {}).get("key") == key:
                     return record

@@ -112,11 +112,21 @@ def _list(vendor: GitHub, request: Request) -> str:
 def _row(vendor: GitHub, issue: Mapping[str, Any], home: str) -> str:
     labels = "".join(_label(vendor, id) for id in issue["labels"])
     login = (vendor.world.get("user", issue["user"]) or {}).get("login", "ghost")
-    what = f"#{issue['number']} by {login} · updated {issue['updated_at'][:10]}"
+    what = f"#{issue['number']} by {login} · updated {issue['updated_at'][:10]}{_status(vendor, issue)}"
     return (
         f'<li><strong><a href="{escape(home)}/{issue["number"]}">{escape(issue["title"])}</a></strong>{labels}'
         f'<div class="muted">{escape(what)}</div></li>'
     )
+
+
+def _status(vendor: GitHub, issue: Mapping[str, Any]) -> str:
+    item, field = vendor.item_of(issue["number"]), vendor.fields_of().get("status")
+    if item is None or field is None:
+        return ""
+    name = next(
+        (one["name"] for one in field["options"] if one["id"] == item["values"].get(field["id"])), "no status"
+    )
+    return f" · {name}{' (archived)' if item['archived'] else ''}"
 
 
 def _label(vendor: GitHub, id: int) -> str:
@@ -202,8 +212,51 @@ def _side(vendor: GitHub, issue: Mapping[str, Any]) -> str:
         f"<fieldset><legend>Labels</legend>{boxes('labels', labels, issue['labels'])}</fieldset>"
         f'<fieldset><legend>Milestone</legend><select name="milestone" aria-label="Milestone"><option value="">None</option>{milestones}</select></fieldset>'
         '<button name="_action" value="side">Save</button></form><hr>'
+        f"{_project(vendor, issue)}"
         '<form method="post" class="bar"><button class="plain" name="_action" value="transfer">Transfer to acme/handbook</button>'
         '<button class="danger" name="_action" value="delete">Delete issue</button></form></aside>'
+    )
+
+
+def _project(vendor: GitHub, issue: Mapping[str, Any]) -> str:
+    """Where the issue stands in the project; empty where there is no project any more."""
+    project = vendor.world.get("project", seed.PROJECT_ID)
+    if project is None:
+        return ""
+    item = vendor.item_of(issue["number"])
+    held = item["values"] if item else {}
+    rows = []
+    for field in project["fields"]:
+        if field["dataType"] == "TITLE":
+            continue
+        name, value = escape(field["name"]), held.get(field["id"])
+        if field["dataType"] == "SINGLE_SELECT":
+            options = "".join(
+                f"<option{' selected' if one['id'] == value else ''}>{escape(one['name'])}</option>"
+                for one in field["options"]
+            )
+            rows.append(
+                f'<label class="title">{name}<select name="{name}"><option value=""></option>{options}</select></label>'
+            )
+        else:
+            kind = "date" if field["dataType"] == "DATE" else "number"
+            rows.append(
+                f'<label class="title">{name}<input type="{kind}" step="any" name="{name}" value="{escape(str(value or ""))}"></label>'
+            )
+    where = "not in the project" if item is None else "archived" if item["archived"] else "in the project"
+    others = ""
+    if item is not None:
+        word, label = ("restore", "Restore") if item["archived"] else ("put_away", "Archive item")
+        others = (
+            f'<button class="plain" name="_action" value="{word}">{label}</button>'
+            '<button class="danger" name="_action" value="take_out">Remove from project</button>'
+        )
+    save = (
+        "" if item and item["archived"] else '<button name="_action" value="project">Save in project</button>'
+    )
+    return (
+        f'<form method="post"><fieldset><legend>{escape(project["title"])} · <span>{where}</span></legend>{"".join(rows)}</fieldset>'
+        f'<div class="bar">{save}{others}</div></form><hr>'
     )
 
 
@@ -271,6 +324,8 @@ def _act(vendor: GitHub, request: Request, action: str, number: int | None, who:
             vendor.change_comment(int(form["id"]), form.get("comment"), who)
         case "delete_comment":
             vendor.delete_comment(int(form["id"]), who)
+        case "project" | "put_away" | "restore" | "take_out":
+            _act_on_item(vendor, form, action, number, who)
         case "transfer":
             vendor.transfer_issue(number, who)
             return None
@@ -283,6 +338,21 @@ def _act(vendor: GitHub, request: Request, action: str, number: int | None, who:
     ):
         vendor.make_comment(number, form["comment"], who)
     return number
+
+
+def _act_on_item(vendor: GitHub, form: Mapping[str, str], action: str, number: int, who: int) -> None:
+    item = vendor.item_of(number)
+    if action == "project":
+        values: dict[str, Any] = {}
+        for name, field in ((one["name"], one) for one in vendor.fields_of().values()):
+            if name in form:
+                given = form[name].strip()
+                values[name] = float(given) if field["dataType"] == "NUMBER" and given else given
+        vendor.set_by_name(vendor.add_item(number, who), values, who)
+    elif item is not None and action == "take_out":
+        vendor.remove_item(item, who)
+    elif item is not None:
+        vendor.archive_item(item, who, archived=action == "put_away")
 
 
 def _text_values(vendor: GitHub, form: Mapping[str, str], number: int) -> dict[str, Any]:
