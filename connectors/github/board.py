@@ -64,7 +64,7 @@ fragment Value on ProjectV2ItemFieldValue {
   ... on ProjectV2ItemFieldDateValue { date }
   ... on ProjectV2ItemFieldNumberValue { number }
 }"""
-_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Board:
         """Raises ``ConfigurationProblem`` if it cannot be seen, or lacks a field that the settings name."""
         if self._project is None or afresh:
             try:
-                given = self._ask(_PROJECT, {"owner": self.owner, "number": self.choice.number})
+                given = self.ask(_PROJECT, {"owner": self.owner, "number": self.choice.number})
             except RecordGone as error:
                 raise ConfigurationProblem(self._unseen(), code="missing", exchange=error.exchange) from error
             found = given.at("repositoryOwner.projectV2")
@@ -171,12 +171,12 @@ class Board:
         found: dict[str, Mapping[str, Any] | None] = {}
         query = (
             f"query ($ids: [ID!]!, {self._declared}) {{ nodes(ids: $ids) {{ ... on Issue {{ id projectItems("
-            f"first: {PROJECTS_OF_AN_ISSUE}, includeArchived: true) {{ {_PAGE_INFO} nodes {{ ...Item }} }} }} }} }} "
+            f"first: {PROJECTS_OF_AN_ISSUE}, includeArchived: true) {{ {PAGE_INFO} nodes {{ ...Item }} }} }} }} }} "
             f"{self._fragments}"
         )
         for start in range(0, len(node_ids), PAGE):
             ids = list(node_ids[start : start + PAGE])
-            given = self._ask(query, {"ids": ids, **self._names}, partial=True)
+            given = self.ask(query, {"ids": ids, **self._names}, partial=True)
             for row in given.rows("nodes", "issues"):
                 if not isinstance(row, dict) or not row.get("id"):
                     continue
@@ -190,7 +190,7 @@ class Board:
         """The item of our project in an issue's list of items; further pages only for issues in many projects."""
         query = (
             f"query ($id: ID!, $after: String, {self._declared}) {{ node(id: $id) {{ ... on Issue {{ projectItems("
-            f"first: {PAGE}, after: $after, includeArchived: true) {{ {_PAGE_INFO} nodes {{ ...Item }} }} }} }} }} "
+            f"first: {PAGE}, after: $after, includeArchived: true) {{ {PAGE_INFO} nodes {{ ...Item }} }} }} }} }} "
             f"{self._fragments}"
         )
         for _ in range(MAX_PAGES_OF_AN_ISSUE):
@@ -200,7 +200,7 @@ class Board:
             if not read_path(listing, "pageInfo.hasNextPage", False):
                 return None
             after = read_path(listing, "pageInfo.endCursor", None)
-            listing = self._ask(query, {"id": node_id, "after": after, **self._names}).object(
+            listing = self.ask(query, {"id": node_id, "after": after, **self._names}).object(
                 "node.projectItems", "items of an issue"
             )
         raise ContractBroken("An issue's list of projects did not end.")
@@ -214,11 +214,11 @@ class Board:
         states = ", archivedStates: [ARCHIVED, NOT_ARCHIVED]" if self._knows_archived else ""
         query = (
             f"query ($project: ID!, $after: String, {self._declared}) {{ node(id: $project) {{ ... on ProjectV2 {{ "
-            f"items(first: {PAGE}, after: $after{states}) {{ {_PAGE_INFO} nodes {{ ...Item content {{ "
+            f"items(first: {PAGE}, after: $after{states}) {{ {PAGE_INFO} nodes {{ ...Item content {{ "
             f"... on Issue {{ number updatedAt repository {{ databaseId }} }} }} }} }} }} }} }} {self._fragments}"
         )
         try:
-            given = self._ask(query, {"project": self.project().id, "after": after, **self._names})
+            given = self.ask(query, {"project": self.project().id, "after": after, **self._names})
         except RecordProblem as error:
             if not states or "archivedStates" not in error.message:
                 raise
@@ -281,13 +281,13 @@ class Board:
         if not calls:
             return item
         text = f"mutation ({', '.join(declared)}, {self._declared}) {{ {' '.join(calls)} }} {self._fragments}"
-        given = self._ask(text, {**variables, **self._names}, writes=True)
+        given = self.ask(text, {**variables, **self._names}, writes=True)
         return self.item_in(given.object(f"set_{list(inputs)[-1]}.projectV2Item", "item"))
 
     def _step(self, name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         kind = f"{name[0].upper()}{name[1:]}Input"
         text = f"mutation ($in: {kind}!, {self._declared}) {{ {name}(input: $in) {{ item {{ ...Item }} }} }} {self._fragments}"
-        given = self._ask(text, {"in": dict(values), **self._names}, writes=True)
+        given = self.ask(text, {"in": dict(values), **self._names}, writes=True)
         return self.item_in(given.object(f"{name}.item", "item"))
 
     def _input(self, role: str, value: Any) -> Any:
@@ -319,7 +319,7 @@ class Board:
 
     # --- asking --------------------------------------------------------------------------------------------------
 
-    def _ask(
+    def ask(
         self, text: str, variables: Mapping[str, Any], *, partial: bool = False, writes: bool = False
     ) -> GraphAnswer:
         """With ``partial``, nodes that are not there are looked past, and nothing else. A project that may not be read

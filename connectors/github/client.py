@@ -10,7 +10,7 @@ from connectors.base.client import Endpoint
 from connectors.base.errors import AlreadyExists, RecordGone, RecordProblem, Retryable, StaleWrite, SyncError
 from connectors.base.types import CheckReport, Container, ExternalRecord, WebhookRegistration
 
-from . import discovery
+from . import boards, discovery
 from .issues import (
     MAX_BODY,
     NEEDS_TRIAGE,
@@ -21,13 +21,14 @@ from .issues import (
     whole_number,
     within,
 )
+from .project_reading import ProjectReader
 from .projects import ITEM
-from .reading import ENDPOINTS, REPO, GitHubReader
+from .reading import ENDPOINTS, REPO
 from .session import CONTENT
 from .text import HubText, put_together
 
 
-class GitHubClient(GitHubReader):
+class GitHubClient(ProjectReader):
     # --- writing -------------------------------------------------------------------------------------------------
 
     def create(
@@ -173,6 +174,8 @@ class GitHubClient(GitHubReader):
             return self._settled(self._send(row, issue_write(fields, row, self.options)), fields)
         now = self.get(resource, external_id, parent_id=parent_id)
         self._refuse_stale(current, now)
+        if resource == "project":
+            return self.project_record(boards.change(self.chosen(), now.data, fields))
         address = now.data["name"] if resource == "label" else external_id
         endpoint = self.endpoint(resource)
         body = self.write_body(endpoint, fields, current=now)

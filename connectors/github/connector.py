@@ -133,13 +133,30 @@ USER = Resource(
     links=(LinkSpec("name", "login", direction="in"),),
 )
 
+PROJECT = Resource(
+    name="project",
+    record_type="project",
+    version_check=True,  # by the client: it reads, compares, then writes
+    label="Project",
+    can=frozenset({Can.LIST, Can.GET, Can.UPDATE}),
+    incremental=False,
+    absence_check=False,
+    deletion_evidence="None: GitHub says “not found” to lost access as well.",
+    links=(
+        LinkSpec("name", "title", required=True),
+        LinkSpec("description", "description"),
+        LinkSpec("state", "hub.state", direction="in"),
+    ),
+)
+
 RESOURCES = (USER, LABEL, MILESTONE, ISSUE, COMMENT)
 
 SECRETS = (
     SecretField(
         "token",
         "Access token",
-        help="Fine-grained, for the one repository: Issues and Webhooks read and write, Metadata read.",
+        help="Fine-grained, for the one repository: Issues and Webhooks read and write, Metadata read; with a project "
+        "also the organisation's Projects, read and write. Classic: repo, admin:repo_hook, with a project also project.",
         required=False,
         url="https://github.com/settings/personal-access-tokens/new",
     ),
@@ -202,7 +219,7 @@ _PROJECT_LINKS: Mapping[str, LinkSpec] = {
 
 def resources_for(settings: Mapping[str, Any]) -> tuple[Resource, ...]:
     """With a project an issue's stage is an option of its Status, known by the table of stages alone, and the
-    project's other fields are there as far as the settings name them."""
+    project's other fields are there as far as the settings name them. The owner's projects are records then too."""
     choice = ProjectChoice.from_settings(settings)
     if choice is None:
         return RESOURCES
@@ -212,7 +229,7 @@ def resources_for(settings: Mapping[str, Any]) -> tuple[Resource, ...]:
     links = tuple(stage if link.key == "stage" else link for link in ISSUE.links)
     further = tuple(link for role, link in _PROJECT_LINKS.items() if role in choice.fields)
     issue = dataclasses.replace(ISSUE, links=(*links, *further))
-    return tuple(issue if resource is ISSUE else resource for resource in RESOURCES)
+    return (PROJECT, *(issue if resource is ISSUE else resource for resource in RESOURCES))
 
 
 def open_client(
@@ -249,7 +266,9 @@ CONNECTOR = Connector(
     budgets=(REQUESTS, CONTENT, GRAPHQL),
     webhooks=WEBHOOKS,
     webhook_help="Registered by itself where the token may manage webhooks. By hand: repository → Settings → Webhooks, "
-    "content type application/json, events Issues, Issue comments, Labels, Milestones, Repositories, Sub-issues.",
+    "content type application/json, events Issues, Issue comments, Labels, Milestones, Repositories, Sub-issues. "
+    "Of a chosen project only the organisation's webhooks tell (event Project v2 items, same address and secret, by hand); "
+    "without one the hub finds what moved by polling.",
     text_format="markdown",
     token_url="https://github.com/settings/personal-access-tokens/new",  # noqa: S106
     docs_url="https://docs.github.com/rest/issues",
@@ -262,14 +281,18 @@ CONNECTOR = Connector(
     ),
     cannot_sync=(
         "Pull requests and their comments; reactions.",
-        "Of projects: drafts, views, iterations, and fields other than Status, Priority, two dates and an estimate.",
+        "Of projects: drafts, views, iterations, and fields other than Status, Priority, two dates and an estimate. "
+        "Projects are changed, but neither made nor deleted.",
     ),
     unverified=(
         "Length limits of titles (256) and bodies (65,536).",
         "That labels and milestones of a transferred issue stay behind.",
         "That linking a sub-issue moves the issue's updated_at.",
-        "That a field of a project's item never moves the issue's updated_at: items are walked at every poll.",
-        "That an item taken out of the project shows nowhere but in the next full comparison, or with the issue's next change.",
+        "That a change of a project's item leaves the issue's updated_at alone: so all items are walked at every poll.",
+        "That taking an item out of the project shows neither in the issue's updated_at nor in the walk: the next full "
+        "comparison, or the issue's next change, brings it in.",
+        "That the listing of an owner's projects holds closed ones too.",
+        "That fine-grained tokens do not reach the projects of people, only those of organisations.",
     ),
     ignored_events=tuple(
         event if actions is None else f"{event}.{action}"

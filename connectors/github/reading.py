@@ -74,6 +74,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         delete_path=f"{REPO}/labels/{{id}}",
         pager=_PAGED,
     ),
+    "project": Endpoint("project", id_at="number", updated_at="updated_at", url_at="html_url"),
     "user": Endpoint("user", list_path=f"{REPO}/assignees", pager=_PAGED, url_at="html_url"),
 }
 
@@ -156,6 +157,8 @@ class GitHubReader(RestClient):
                 data = {**row, "hub": {"colour": f"#{row.get('color') or ''}".lower()}}
                 url = f"{_site(row.get('url'))}/{container}/labels"
                 record = dataclasses.replace(record, url=url)
+            case "project":
+                data = dict(row)
             case _:
                 data = dict(row)
                 self._logins[record.id] = str(row.get("login") or "")
@@ -176,8 +179,6 @@ class GitHubReader(RestClient):
     def list_page(
         self, resource: str, *, since: datetime | None = None, token: Any = None, parent_id: str | None = None
     ) -> Page:
-        if resource == "issue" and self.board is not None:
-            return self._page_with_items(self.board, since, token)
         if resource == "issue" or (resource == "comment" and parent_id is None):
             return self._changed_page(self.endpoint(resource), since, token)
         if resource == "comment":
@@ -231,41 +232,6 @@ class GitHubReader(RestClient):
             }
         return {"since": last, "page": 1, "seen": seen, "count": at["count"] + 1}
 
-    def _page_with_items(self, board: Board, since: datetime | None, token: Any) -> Page:
-        """The changed issues, and after them those whose item alone changed: that moves no issue's ``updated_at``.
-
-        A full listing needs no second part, as each of its pages carries the items.
-        """
-        if token is not None and "items" in token:
-            return self._moved_page(board, token)
-        page = self._changed_page(ENDPOINTS["issue"], since, token)
-        if page.next_token is not None or since is None:
-            return page
-        return dataclasses.replace(
-            page, next_token={"items": None, "since": format_instant(since), "count": 0}
-        )
-
-    def _moved_page(self, board: Board, token: Mapping[str, Any]) -> Page:
-        since = parse_instant(token["since"])
-        moved, following = board.page(token["items"])
-        ours = str(self.repository()["id"])
-        records = []
-        for one in moved:
-            at, issue_at = parse_instant(one.item["updated_at"]), parse_instant(one.issue_updated_at)
-            if since is None or at is None or at < since or one.repository_id != ours:
-                continue
-            if issue_at is not None and issue_at >= since:
-                continue  # among the changed issues already
-            try:
-                row = self._issue_row(one.number)
-            except RecordGone:
-                continue
-            records.append(self._record_of({**row, ITEM: one.item}))
-        if following is not None and token["count"] + 1 >= MAX_PAGES:
-            raise ContractBroken(f"The project's items did not end after {MAX_PAGES} pages.")
-        rest = {"items": following, "since": token["since"], "count": token["count"] + 1}
-        return Page(records, rest if following is not None else None)
-
     def _with_items(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The issues with their items in the project; as they are where no project is chosen."""
         if self.board is None or not rows:
@@ -304,8 +270,6 @@ class GitHubReader(RestClient):
     def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         if resource in ("label", "user"):
             return {one.id: one for one in self._all(resource) if one.id in set(external_ids)}
-        if resource == "issue" and self.board is not None:
-            return self._issues(external_ids)
         return super().get_many(resource, external_ids)
 
     def _all(self, resource: str) -> Iterator[ExternalRecord]:
@@ -316,17 +280,6 @@ class GitHubReader(RestClient):
             token = page.next_token
             if token is None:
                 return
-
-    def _issues(self, numbers: Sequence[str]) -> dict[str, ExternalRecord]:
-        """One request each, as GitHub has no other way, but one query for all of their items."""
-        rows = []
-        for number in numbers:
-            try:
-                rows.append(self._issue_row(number))
-            except (RecordGone, PermissionProblem):
-                continue
-        records = [self._record_of(row) for row in self._with_items(rows)]
-        return {record.id: record for record in records}
 
     def _issue(self, number: str) -> Mapping[str, Any]:
         """The issue with its item in the project, where one is chosen. Raises as ``_issue_row`` does."""

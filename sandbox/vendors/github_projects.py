@@ -1,4 +1,4 @@
-"""Projects (v2) at the GitHub stand-in: their items, the GraphQL address, and the events organisations hear of."""
+"""The GraphQL address of the GitHub stand-in: projects (v2), their fields and items."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from sandbox.vendor import Logged
 from sandbox.web import Call, Refusal, Reply, route
 
 from . import github_seed as seed
+from .github_items import GitHubItems, refused
 from .github_schema import SCHEMA
 from .github_shapes import node_id
-from .github_state import GitHubState
 
 MAX_PAGE, MAX_NODES, POINTS_AN_HOUR = 100, 500_000, 5000
 CONNECTIONS = frozenset({"projectItems", "items", "fields", "projectsV2"})
 VALUE_KINDS = {"SINGLE_SELECT": "singleSelectOptionId", "DATE": "date", "NUMBER": "number", "TEXT": "text"}
 
 
-class GitHubProjects(GitHubState):
-    """The rules of projects: adding twice answers the same item, archived items cannot be changed, a closed issue's
-    item goes to Done. Changes of items leave the issue's own time alone."""
+class GitHubProjects(GitHubItems):
+    """Resolvers of the schema; every error comes with status 200, as GitHub does it."""
 
     _holder: Document
 
@@ -35,133 +34,6 @@ class GitHubProjects(GitHubState):
         self._surface = GraphSurface(self, SCHEMA, describe=_told, rows_of=_rows_of, leaf=0)
         self._points: dict[str, int] = {}
         super().__init__(*args)
-
-    # --- items ---------------------------------------------------------------------------------------------------
-
-    def item_of(self, issue: int, project: int = seed.PROJECT_ID) -> Document | None:
-        rows = self.world.where(
-            "project_item",
-            lambda one: one["issue"] == issue and one["project"] == project and not one["gone"],
-        )
-        return dict(rows[0]) if rows else None
-
-    def add_item(self, issue: int, actor: int, project: int = seed.PROJECT_ID) -> Document:
-        """The issue's item, made if it is not there. One that is archived stays so."""
-        there = self.item_of(issue, project)
-        if there is not None:
-            return there
-        id, now = seed.FIRST_ITEM + self.world.next_number("project_item"), self.stamp()
-        item = {
-            "id": id, "project": project, "issue": issue, "title": "", "archived": False, "gone": False, "values": {},
-            "created_at": now, "updated_at": now,
-        }  # fmt: skip
-        return self._keep(item, "created", actor)
-
-    def set_value(self, item: Document, field: Mapping[str, Any], value: Any, actor: int) -> Document:
-        """``value`` as kept: an option's id, a day, a number; None clears."""
-        if item["archived"]:
-            raise _refused("The item is archived and cannot be updated")
-        if item["values"].get(field["id"]) == value:
-            return item
-        values = {name: kept for name, kept in item["values"].items() if name != field["id"]}
-        item = {**item, "values": values if value is None else {**values, field["id"]: value}}
-        told = {
-            "field_node_id": field["id"],
-            "field_type": field["dataType"].lower(),
-            "field_name": field["name"],
-        }
-        project = self.world.get("project", item["project"]) or {}
-        changes = {"field_value": {**told, "project_number": project["number"]}}
-        return self._keep(item, "edited", actor, changes=changes)
-
-    def archive_item(self, item: Document, actor: int, *, archived: bool = True) -> Document:
-        if item["archived"] == archived:
-            return item
-        return self._keep({**item, "archived": archived}, "archived" if archived else "restored", actor)
-
-    def remove_item(self, item: Document, actor: int) -> None:
-        self.world.drop("project_item", item["id"])
-        self._tell_item(item, "deleted", actor)
-
-    def _keep(self, item: Document, action: str, actor: int, **more: Any) -> Document:
-        item = {**item, "updated_at": self.stamp()}
-        self.world.put("project_item", item["id"], item)
-        self._tell_item(item, action, actor, **more)
-        return item
-
-    def _tell_item(self, item: Mapping[str, Any], action: str, actor: int, **more: Any) -> None:
-        """To the organisation's webhooks: those of a repository never hear of projects."""
-        if not self.trouble.knobs.webhooks_on:
-            return
-        content = self._content(item) or {}
-        payload = {
-            "action": action,
-            "projects_v2_item": {
-                "id": item["id"],
-                "node_id": node_id("PVTI", item["id"]),
-                "project_node_id": node_id("PVT", item["project"]),
-                "content_node_id": content.get("id"),
-                "content_type": content.get("__typename", "Issue"),
-                "creator": self.shapes.user(actor),
-                "created_at": item["created_at"],
-                "updated_at": item["updated_at"],
-                "archived_at": item["updated_at"] if item["archived"] else None,
-            },
-            **more,
-            "organization": self.shapes.organisation(seed.ORG, seed.ORG_ID),
-            "sender": self.shapes.user(actor),
-        }
-        guid = self._guid()
-        for hook in self.world.all("org_hook"):
-            self.deliver(hook, "projects_v2_item", action, payload, guid)
-
-    def fields_of(self, project: int = seed.PROJECT_ID) -> dict[str, Document]:
-        """By name, folded."""
-        found = self.world.get("project", project) or {"fields": []}
-        return {one["name"].casefold(): one for one in found["fields"]}
-
-    def set_by_name(self, item: Document, values: Mapping[str, Any], actor: int) -> Document:
-        """``{"Status": "Done", "Target date": "2026-01-30"}``: options by their names, as people see them."""
-        for name, value in values.items():
-            field = self.fields_of(item["project"])[name.casefold()]
-            if field["dataType"] == "SINGLE_SELECT" and value:
-                value = next(one["id"] for one in field["options"] if one["name"] == value)
-            item = self.set_value(item, field, value or None, actor)
-        return item
-
-    # --- what happens to issues ----------------------------------------------------------------------------------
-
-    def change_issue(
-        self, number: int, values: Mapping[str, Any], actor: int, *, may_triage: bool = True
-    ) -> Document:
-        before = (self.world.get("issue", number) or {}).get("state")
-        issue = super().change_issue(number, values, actor, may_triage=may_triage)
-        if before == "open" and issue["state"] == "closed":
-            for item in self.world.where(
-                "project_item", lambda one: one["issue"] == number and not one["archived"]
-            ):
-                done = self._done_option(item["project"])
-                if done is not None:  # the workflow that every new project has
-                    self.set_value(dict(item), *done, actor)
-        return issue
-
-    def _done_option(self, project: int) -> tuple[Document, str] | None:
-        found = self.world.get("project", project) or {}
-        status = self.fields_of(project).get("status")
-        if not found.get("closes_to_done") or status is None:
-            return None
-        return next(((status, one["id"]) for one in status["options"] if one["name"] == "Done"), None)
-
-    def delete_issue(self, number: int, actor: int) -> None:
-        super().delete_issue(number, actor)
-        for item in self.world.where("project_item", lambda one: one["issue"] == number):
-            self.world.drop("project_item", item["id"])
-
-    def transfer_issue(self, number: int, actor: int) -> None:
-        """The item goes with its issue, out of this repository's sight."""
-        super().transfer_issue(number, actor)
-        for item in self.world.where("project_item", lambda one: one["issue"] == number):
-            self.world.put("project_item", item["id"], {**item, "issue": None, "gone": True})
 
     # --- the address ---------------------------------------------------------------------------------------------
 
@@ -423,14 +295,14 @@ class GitHubProjects(GitHubState):
         field = self._field(item, input["fieldId"])
         kind, given = VALUE_KINDS.get(field["dataType"]), input["value"]
         if kind is None:
-            raise _refused(f"The field of type {field['dataType'].lower()} is currently not supported.")
+            raise refused(f"The field of type {field['dataType'].lower()} is currently not supported.")
         if list(given) != [kind] or given[kind] is None:
-            raise _refused(
+            raise refused(
                 f"Did not receive a {kind} value to update a field of type {field['dataType'].lower()}"
             )
         value = given[kind]
         if kind == "singleSelectOptionId" and value not in [one["id"] for one in field["options"]]:
-            raise _refused("The single select option Id does not belong to the field")
+            raise refused("The single select option Id does not belong to the field")
         if kind == "date":
             value = _day(value)
         return {"projectV2Item": self._item_node(self.set_value(item, field, value, int(call.actor)))}
@@ -505,20 +377,20 @@ def _page(
 ) -> Document:
     """A page of a connection; cursors are places."""
     if first is None:
-        raise _refused(
+        raise refused(
             f"You must provide a `first` or `last` value to properly paginate the `{name}` connection."
         )
     if not 1 <= first <= MAX_PAGE:
-        raise _refused(
+        raise refused(
             f"Requesting {first} records on the `{name}` connection exceeds the `first` limit of {MAX_PAGE} records."
         )
     if last is not None or before is not None:
-        raise _refused("The stand-in walks forward only.")
+        raise refused("The stand-in walks forward only.")
     start = 0
     if after:
         kind, start = number_in(after)
         if kind != "cursor":
-            raise _refused(f"`{after}` does not appear to be a valid cursor.")
+            raise refused(f"`{after}` does not appear to be a valid cursor.")
     shown = rows[start : start + first]
     end = start + len(shown)
     info = {
@@ -565,18 +437,14 @@ def _day(value: Any) -> str:
     try:
         return date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
-        raise _refused(f"{value!r} is no date") from None
+        raise refused(f"{value!r} is no date") from None
 
 
 def _title(value: Any) -> str:
     title = str(value or "").strip()
     if not title:
-        raise _refused("Title can't be blank")
+        raise refused("Title can't be blank")
     return title
-
-
-def _refused(words: str) -> Refusal:
-    return Refusal(200, words, code="UNPROCESSABLE")
 
 
 def _not_found(id: str) -> Refusal:

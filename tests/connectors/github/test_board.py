@@ -99,7 +99,6 @@ def open_with_project(open_stand: Opener) -> Opener:
     "case",
     [
         suite.test_every_row_has_a_text_id_and_aware_times,
-        suite.test_paging_gives_every_record_once,
         suite.test_the_incremental_boundary_is_not_missed,
         suite.test_get_answers_the_listed_record,
         suite.test_get_many_leaves_out_the_absent,
@@ -454,6 +453,52 @@ def test_documents_spend_points_and_no_requests(open_stand: Opener) -> None:
     gate = Counted()
     open_stand("github", settings=PROJECT, gate=gate).client.get("issue", "2")
     assert sorted(gate.spent) == ["default", "graphql", "graphql"]
+
+
+# --- projects as records --------------------------------------------------------------------------------------------
+
+
+def test_the_owners_projects_are_records_with_their_readme(stand: Stand) -> None:
+    with stand.vendor.world.lock:
+        for number in range(2, 103):
+            made = seed.project(
+                9000 + number, number, f"Project {number}", seed.ORG_ID, "2025-01-01T00:00:00Z"
+            )
+            stand.vendor.world.put("project", made["id"], {**made, "closed": number == 3})
+    first = stand.client.list_page("project")
+    second = stand.client.list_page("project", token=first.next_token)
+    assert ([one.id for one in (*first.records, *second.records)], second.next_token) == (
+        [str(number) for number in range(1, 103)],
+        None,
+    )
+    assert [one.data["hub"]["state"] for one in first.records[:3]] == ["open", "open", "closed"]
+    seen = stand.client.get("project", "1")
+    fields = {"title": "Roadmap", "description": "All **that** is to come."}
+    after = stand.client.update("project", "1", fields, current=seen)
+    assert [after.data[name] for name in fields] == ["Roadmap", "All **that** is to come."]
+    assert stand.client.get("project", "1").version == after.version
+    with pytest.raises(StaleWrite):
+        stand.client.update("project", "1", {"title": "Other"}, current=seen)
+    with pytest.raises(RecordProblem):
+        stand.client.update("project", "1", {"title": " "}, current=after)
+
+
+def test_a_project_that_is_not_seen_proves_nothing(stand: Stand) -> None:
+    assert list(stand.client.get_many("project", ["1", "77", "x"])) == ["1"]
+    explained = stand.client.explain_absence("project", ["1", "77"])
+    assert [explained[id].kind for id in ("1", "77")] == [AbsenceKind.PRESENT, AbsenceKind.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        suite.test_every_row_has_a_text_id_and_aware_times,
+        suite.test_get_answers_the_listed_record,
+    ],
+    ids=lambda case: case.__name__.removeprefix("test_"),
+)
+def test_the_shared_suite_holds_for_projects(open_with_project: Opener, case: Callable[..., None]) -> None:
+    case(open_with_project, "github", "project")
 
 
 # --- webhooks ------------------------------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ def test_a_project_brings_the_links_of_the_fields_that_are_named() -> None:
     assert links["stage"].transform == {"name": "enum", "map": {}, "back": {"done": "closed/completed"}}
     assert (links["due_on"].external, links["estimate"].external) == ("hub.due_on", "hub.estimate")
     assert "start_on" not in links
+    names = [resource.name for resource in CONNECTOR.resources_of(SETTINGS)]
+    assert names == ["project", *(resource.name for resource in CONNECTOR.resources)]
 
 
 @pytest.mark.parametrize(
