@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .client import RestClient
-from .errors import AlreadyExists, StaleWrite
+from .connector import Connector
+from .errors import AlreadyExists, RecordGone, StaleWrite
 from .paths import MISSING, read_path
+from .session import ApiSession
 from .types import ExternalRecord, Page
 
 
@@ -16,6 +18,23 @@ class ComparingClient(RestClient):
     """``known_by`` names the paths that tell one record of a resource from another: ``{"tag": ("name",)}``."""
 
     known_by: Mapping[str, tuple[str, ...]] = {}
+
+    def __init__(self, connector: Connector, session: ApiSession, settings: Mapping[str, Any]) -> None:
+        super().__init__(connector, session, settings)
+        self._homes: dict[tuple[str, str], str] = {}
+
+    def remember_home(self, resource: str, external_id: str, home: Any) -> None:
+        """Notes what a record lives in, where its address leads through that (a task through its project)."""
+        self._homes[resource, external_id] = str(home or "")
+
+    def home_of(self, resource: str, external_id: str) -> str:
+        """What the record lives in; the listing is read where it was not seen yet. Raises ``RecordGone``."""
+        if (resource, external_id) not in self._homes:
+            for _ in self.walk(resource):
+                continue  # ``to_record`` remembers
+        if (resource, external_id) not in self._homes:
+            raise RecordGone(f"The listing of all does not hold this {resource}.")
+        return self._homes[resource, external_id]
 
     def rests_on(self, resource: str, fields: Mapping[str, Any]) -> Sequence[str]:
         """Paths that must not have changed for this write to be right: those it overwrites. Add what it is computed from."""

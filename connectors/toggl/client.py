@@ -117,7 +117,6 @@ class TogglClient(ComparingClient):
         self.reads_reports = settings.get("entries") == "everyone"
         self.history_days = int(settings.get("history_days") or 365)
         self._me: Mapping[str, Any] | None = None
-        self._project_of: dict[str, str] = {}
         self._tag_names: dict[int, str] | None = None
 
     def variables(self) -> Mapping[str, Any]:
@@ -143,7 +142,7 @@ class TogglClient(ComparingClient):
             case "time_entry":
                 data = entries.normalised(row)
             case "task":
-                self._project_of[record.id] = str(row.get("project_id") or "")
+                self.remember_home("task", record.id, row.get("project_id"))
                 data["assignees"] = [row["user_id"]] if row.get("user_id") else []
             case "project":
                 is_archived = row.get("active") is False
@@ -258,8 +257,6 @@ class TogglClient(ComparingClient):
             return dataclasses.replace(found, complete=True)
         if resource == "time_entry":
             return self._entry(external_id)
-        if resource == "task":
-            return super().get(resource, external_id) if self._knows_project(external_id) else self._no_task()
         record = super().get(resource, external_id)
         if record.is_deleted:
             raise RecordGone(f"The {resource} was deleted.", proven=True)
@@ -299,22 +296,12 @@ class TogglClient(ComparingClient):
             return found | super().get_many(resource, [id for id in external_ids if id not in found])
         return super().get_many(resource, external_ids)
 
-    def _knows_project(self, task_id: str) -> bool:
-        """A task is read through its project, which only the listing of all tasks tells."""
-        if task_id not in self._project_of:
-            for _ in self.walk("task"):
-                continue
-        return task_id in self._project_of
-
-    def _no_task(self) -> ExternalRecord:
-        raise RecordGone("The workspace's list of tasks does not hold it.")
-
     # --- writing -------------------------------------------------------------------------------------------------
 
     def _path(self, template: str, **values: Any) -> str:
-        if "{project}" in template and "project" not in values:
-            values["project"] = self._project_of.get(str(values.get("id") or ""), values.get("parent"))
-            values.pop("parent", None)
+        """A task's address leads through its project: the one it is made in, else the one it is known to live in."""
+        if "{project}" in template:
+            values["project"] = values.pop("parent", None) or self.home_of("task", str(values.get("id")))
         return super()._path(template, **values)
 
     def rests_on(self, resource: str, fields: Mapping[str, Any]) -> Sequence[str]:
@@ -368,18 +355,6 @@ class TogglClient(ComparingClient):
                 )
             case _:
                 raise self.cannot("archive", resource)
-
-    def delete(
-        self,
-        resource: str,
-        external_id: str,
-        *,
-        parent_id: str | None = None,
-        current: ExternalRecord | None = None,
-    ) -> None:
-        if resource == "task" and not self._knows_project(external_id):
-            return
-        super().delete(resource, external_id)
 
     # --- certainty -----------------------------------------------------------------------------------------------
 
