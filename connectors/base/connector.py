@@ -87,6 +87,7 @@ class Connector:
     webhook_secret_is_vendors: bool = False
     """The vendor makes the signing secret up and tells it once, in ``WebhookRegistration.secret``. Where the hub does
     not hold that secret (any more), a registration that is there must be removed and made anew."""
+    webhook_covers_body: bool = True  # False: the vendor proves who sends, but signs no body (a token, a JWT)
     text_format: str = "plain"
     token_url: str = ""  # where a person makes a token
     docs_url: str = ""

@@ -533,8 +533,9 @@ def test_a_webhook_with_a_wrong_signature_or_body_is_refused(open_stand: Opener,
     tampered = WebhookRequest(
         request.method, request.headers, request.body + b" ", request.query, request.url, request.received_at
     )
-    with pytest.raises(BadSignature):
-        webhooks.verify(tampered, [stand.fixture.webhook_secret], stand.settings)
+    if registry.get(stand.fixture.slug or slug).webhook_covers_body:
+        with pytest.raises(BadSignature):
+            webhooks.verify(tampered, [stand.fixture.webhook_secret], stand.settings)
     bare = {name: value for name, value in request.headers.items() if name in ("content-type", "user-agent")}
     unsigned = WebhookRequest(
         request.method, bare, request.body, request.query, request.url, request.received_at
