@@ -31,17 +31,20 @@ from .webhooks import ACTIONS, IGNORED_MODELS, WEBHOOKS
 
 DEFAULT_BASE_URL = "https://api.track.toggl.com"
 
-PER_HOUR = {"free": 30, "starter": 240, "premium": 600}
-"""Requests per user and organisation in a sliding hour, by plan; those to ``/me`` are 30 on each of them."""
+PER_HOUR = {"free": 30, "starter": 240, "premium": 600, "enterprise": 600}
+"""Requests per user and organisation in a sliding hour, by plan; enterprise agrees its own, so take premium's."""
+
+ME_PER_HOUR = {"enterprise": 600}
+"""Those to ``/me`` are 30 on the plans from free to premium."""
 
 
 def budgets_of(plan: str) -> tuple[RateBudget, ...]:
     hourly = PER_HOUR.get(plan, PER_HOUR["free"])
     return (
-        RateBudget(requests=5, per_seconds=5, concurrency=2),  # the leaky bucket: one a second is safe
+        RateBudget(requests=30, per_seconds=30, concurrency=2),  # the leaky bucket: one a second is safe
         RateBudget(requests=hourly, per_seconds=3600),
-        RateBudget(requests=5, per_seconds=5, quota_class="me", concurrency=2),
-        RateBudget(requests=30, per_seconds=3600, quota_class="me"),
+        RateBudget(requests=30, per_seconds=30, quota_class="me", concurrency=2),
+        RateBudget(requests=ME_PER_HOUR.get(plan, 30), per_seconds=3600, quota_class="me"),
     )
 
 
@@ -211,7 +214,7 @@ SETTINGS = (
     SecretField(
         "plan",
         "Plan",
-        help="free, starter or premium: it decides how many requests an hour are allowed. free unless given.",
+        help="free, starter, premium or enterprise: it decides how many requests an hour are allowed. free unless given.",
         secret=False,
         required=False,
     ),
@@ -248,7 +251,7 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     if settings.get("entries") and settings["entries"] not in ("mine", "everyone"):
         problems.append(("entries", "Say mine or everyone."))
     if settings.get("plan") and settings["plan"] not in PER_HOUR:
-        problems.append(("plan", "Say free, starter or premium."))
+        problems.append(("plan", "Say free, starter, premium or enterprise."))
     days = str(settings.get("history_days") or "365")
     if not days.isdigit() or not 1 <= int(days) <= MAX_HISTORY_DAYS:
         problems.append(("history_days", f"Give a number of days from 1 to {MAX_HISTORY_DAYS}."))
@@ -296,6 +299,7 @@ CONNECTOR = Connector(
         "That the list of changed entries is not cut off at 1000 rows; exactly 1000 are not trusted.",
         "Whether the list of changed entries is complete for moves between workspaces.",
         "The schedule of repeated deliveries and when a webhook is switched off.",
+        "The quota of enterprise plans, which is agreed; premium's is taken.",
         "That reports leave out running entries, and that each entry in them carries at.",
     ),
     ignored_events=(

@@ -691,7 +691,7 @@ class Toggl(TogglState):
         stop = yesterday + timedelta(minutes=90)
         return ContractFixture(
             base_url="{root}",
-            settings={"workspace_id": str(seed.WORKSPACE), "plan": "premium"},
+            settings={"workspace_id": str(seed.WORKSPACE), "plan": "enterprise"},
             secrets={"api_token": seed.API_TOKEN},
             samples={
                 "client": {"name": "Ferry Line"},

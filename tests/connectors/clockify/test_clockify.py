@@ -81,7 +81,7 @@ def test_a_429_names_no_time_to_wait(open_stand: Opener) -> None:
 
 
 def test_a_free_workspace_has_thirty_requests_an_hour() -> None:
-    assert [(one.requests, one.per_seconds) for one in budgets_of("free")] == [(25, 5), (30, 3600)]
+    assert [(one.requests, one.per_seconds) for one in budgets_of("free")] == [(150, 30), (30, 3600)]
     assert len(budgets_of("paid")) == 1
 
 
