@@ -29,6 +29,7 @@ class Delivery:
     attempt: int = 0
     statuses: list[int | None] = field(default_factory=list)
     on_done: Callable[[Delivery], None] | None = None
+    answer: bytes = b""  # what the receiver said last, for vendors that read it (a validation code)
 
     @property
     def has_arrived(self) -> bool:
@@ -125,6 +126,7 @@ class Sender:
                 allow_redirects=False,
             )
             status = answer.status_code
+            delivery.answer = answer.content[:65536]
         except requests.RequestException:
             status = None
         delivery.statuses.append(status)
