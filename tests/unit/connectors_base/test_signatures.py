@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
@@ -126,3 +127,13 @@ def test_a_token_is_compared_whole() -> None:
     for given in ("abc", "Token ab", "Token ", "Token abcd"):
         with pytest.raises(BadSignature):
             check_token(given, ["abc"], prefix="Token ")
+
+
+def test_a_secrets_digest_can_be_the_key() -> None:
+    scheme = HmacScheme("X-Content-Signature", encoding="base64", secret_encoding="sha256")
+    key = hashlib.sha256(b"shared").digest()
+    expected = base64.b64encode(hmac.new(key, BODY, hashlib.sha256).digest()).decode()
+    assert scheme.sign("shared", BODY) == expected
+    scheme.verify(request(x_content_signature=expected), ["other", "shared"])
+    with pytest.raises(BadSignature):
+        scheme.verify(request(x_content_signature=expected), ["other"])
