@@ -221,6 +221,7 @@ CONNECTOR = Connector(
     webhooks=WEBHOOKS,
     webhook_help="Registered by itself, one subscription per list. They run out after less than three days and must be "
     "renewed; Microsoft asks this address for its token while they are made.",
+    webhook_token_in_body=True,
     text_format="html",
     token_url=REGISTRATIONS,
     docs_url="https://learn.microsoft.com/graph/api/resources/todo-overview",
