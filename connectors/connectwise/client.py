@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.base.classify import ErrorRule, Reaction
 from connectors.base.client import Endpoint, RestClient, digest, fingerprint
 from connectors.base.connector import Connector
 from connectors.base.errors import (
@@ -24,7 +23,7 @@ from connectors.base.errors import (
     StaleWrite,
     SyncError,
 )
-from connectors.base.paging import CursorToken, PageNumber, PageSeen, Walk
+from connectors.base.paging import PageSeen, Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
 from connectors.base.signoff import SignedText, put_together, ref_of, take_apart
@@ -40,52 +39,11 @@ from connectors.base.types import (
 )
 
 from . import discovery, tickets
-from .discovery import PAGE_SIZE, Status
+from .catalogue import Catalogue
+from .discovery import PAGE_SIZE
+from .endpoints import CHILDREN, ENDPOINTS, FORWARD_HEADER, IN_USE, NOTES, TASKS, TICKETS, WRITABLE
 
 IDS_PER_REQUEST = 100
-#: pages by id: nothing is missed or seen twice when records come and go meanwhile
-FORWARD = CursorToken("pageId", last_record_field="id", size_param="pageSize", size=PAGE_SIZE)
-FORWARD_HEADER = {"pagination-type": "forward-only"}
-NUMBERED = PageNumber("page", size_param="pageSize", size=PAGE_SIZE)
-TICKETS = {"ticket": "service", "project_ticket": "project"}
-NOTES = {"note": "ticket", "project_note": "project_ticket"}
-TASKS = {"ticket_task": "ticket", "project_ticket_task": "project_ticket"}
-CHILDREN = {**NOTES, **TASKS}
-WRITABLE: Mapping[str, tuple[str, ...]] = {
-    "company": ("name", "phoneNumber", "website"),
-    "project": ("name", "description", "estimatedStart", "estimatedEnd", "manager.id"),
-}
-#: what is in use cannot be deleted: no use in reading and trying again
-IN_USE = (ErrorRule(Reaction.VALIDATION, status=(409,)),)
-
-
-def _endpoint(name: str, path: str, pager: Any = FORWARD, **more: Any) -> Endpoint:
-    one = f"{path}/{{id}}"
-    return Endpoint(
-        name,
-        list_path=path,
-        get_path=one,
-        create_path=path,
-        update_path=one,
-        delete_path=one,
-        pager=pager,
-        **more,
-    )
-
-
-ENDPOINTS: Mapping[str, Endpoint] = {
-    **{name: _endpoint(name, f"/{space}/tickets") for name, space in TICKETS.items()},
-    **{
-        name: _endpoint(
-            name, f"/{TICKETS[parent]}/tickets/{{parent}}/{what}", NUMBERED, list_params={"orderBy": "id asc"}
-        )
-        for what, table in (("notes", NOTES), ("tasks", TASKS))
-        for name, parent in table.items()
-    },
-    "member": _endpoint("member", "/system/members"),
-    "company": _endpoint("company", "/company/companies"),
-    "project": _endpoint("project", "/project/projects"),
-}
 
 
 class ConnectWiseClient(RestClient):
@@ -93,8 +51,7 @@ class ConnectWiseClient(RestClient):
 
     def __init__(self, connector: Connector, session: ApiSession, settings: Mapping[str, Any]) -> None:
         super().__init__(connector, session, settings)
-        self._statuses: dict[str, list[Status]] = {}
-        self._priorities: list[Mapping[str, Any]] | None = None
+        self._catalogue = Catalogue(session, settings)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -130,7 +87,7 @@ class ConnectWiseClient(RestClient):
 
     def _ticket_record(self, record: ExternalRecord, row: Mapping[str, Any]) -> ExternalRecord:
         is_told = read_path(row, "priority.level", None) or not row.get("priority")
-        data = tickets.normalised_ticket(row, {} if is_told else self._levels())
+        data = tickets.normalised_ticket(row, {} if is_told else self._catalogue.levels())
         place = "board.id" if record.resource == "ticket" else "project.id"
         host = urlsplit(self.session.base_url).netloc.removeprefix("api-")
         page = f"v4_6_release/services/system_io/Service/fv_sr100_request.rails?service_recid={record.id}"
@@ -264,47 +221,6 @@ class ConnectWiseClient(RestClient):
             if token is None:
                 return
 
-    # --- priorities and statuses ---------------------------------------------------------------------------------
-
-    def _priority_rows(self) -> list[Mapping[str, Any]]:
-        if self._priorities is None:
-            found = discovery.rows(self, "/service/priorities")
-            self._priorities = sorted(found, key=lambda row: float(row.get("sortOrder") or 0))
-        return self._priorities
-
-    def _levels(self) -> dict[str, str]:
-        return {str(row["id"]): str(row.get("level") or "") for row in self._priority_rows()}
-
-    def _priority_of(self, level: str) -> dict[str, int]:
-        for row in self._priority_rows():
-            if row.get("level") == level:
-                return {"id": int(row["id"])}
-        raise RecordProblem(f"ConnectWise has no priority of level {level}.", field="hub.priority")
-
-    def _statuses_of(self, board_id: str) -> list[Status]:
-        if board_id not in self._statuses:
-            self._statuses[board_id] = discovery.statuses(self, board_id)
-        return self._statuses[board_id]
-
-    def _status(self, status_id: str) -> Status | None:
-        chosen = tickets.ids_in(self.settings.get("board_ids")) or [one.id for one in discovery.boards(self)]
-        everywhere = (one for board_id in chosen for one in self._statuses_of(board_id))
-        return next((one for one in everywhere if one.id == status_id), None)
-
-    def _status_on(self, board_id: str, status_id: str) -> dict[str, int]:
-        """The status, or its namesake on the ticket's own board: a stage is mapped once, boards have ids of their own."""
-        here = self._statuses_of(board_id)
-        if any(one.id == status_id for one in here):
-            return {"id": int(status_id)}
-        meant = self._status(status_id)
-        if meant is not None:
-            same = [one for one in here if one.name.casefold() == meant.name.casefold()]
-            closed = [one for one in here if one.is_closed and meant.is_closed]
-            for one in (*same, *closed):
-                return {"id": int(one.id)}
-        words = f"The ticket's board has no status {meant.name if meant else status_id!r}: add it there, or map another."
-        raise RecordProblem(words, field="status.id")
-
     # --- writing -------------------------------------------------------------------------------------------------
 
     def create(
@@ -345,17 +261,17 @@ class ConnectWiseClient(RestClient):
             raise RecordProblem("A ticket needs a summary.", field="summary")
         if resource == "ticket":
             body["externalXRef"] = tickets.KEY_PREFIX + key
-            self._fill_service_ticket(body, write.status_id)
+            self._catalogue.fill_service_ticket(body, write.status_id)
         else:
             body["initialInternalAnalysis"] = put_together(SignedText("", "", ref_of(key)))
-            self._fill_project_ticket(body)
+            self._catalogue.fill_project_ticket(body)
         board_id = str(read_path(body, "board.id", "") or "")
         if write.status_id and board_id:
-            body["status"] = self._status_on(board_id, write.status_id)
+            body["status"] = self._catalogue.status_on(board_id, write.status_id)
         elif write.status_id:
             body["status"] = {"id": int(write.status_id)}
         if write.level:
-            body["priority"] = self._priority_of(write.level)
+            body["priority"] = self._catalogue.priority_of(write.level)
         if write.description:
             body["initialDescription"] = write.description
         answer = self.session.request("POST", self.endpoint(resource).create_path, json=_filled(body))
@@ -367,31 +283,6 @@ class ConnectWiseClient(RestClient):
             raise Retryable(
                 f"The ticket was made, but not read back: {error.message}", ambiguous=True
             ) from error
-
-    def _fill_service_ticket(self, body: dict[str, Any], status_id: str) -> None:
-        company = tickets.ids_in(self.settings.get("default_company"))
-        if not body.get("company") and not company:
-            words = "A ticket needs a company: choose the one for new tickets in the settings."
-            raise RecordProblem(words, field="company.id")
-        body.setdefault("company", {"id": int(company[0])} if company else None)
-        if not body.get("board"):
-            boards = tickets.ids_in(self.settings.get("default_board") or self.settings.get("board_ids"))
-            status = self._status(status_id) if status_id and len(boards) != 1 else None
-            chosen = status.board_id if status else next(iter(boards), "")
-            body["board"] = {"id": int(chosen)} if chosen else None
-
-    def _fill_project_ticket(self, body: dict[str, Any]) -> None:
-        """A project's ticket needs a phase: the project's first one, unless it is given."""
-        if body.get("phase"):
-            return
-        chosen = tickets.ids_in(self.settings.get("project_ids"))
-        project = read_path(body, "project.id", None) or next(iter(chosen), None)
-        if project is None:
-            raise RecordProblem("A project's ticket needs its project.", field="project.id")
-        phases = discovery.containers(self, "phase", str(project))
-        if not phases:
-            raise RecordProblem("The project has no phase to put a ticket into.", field="phase.id")
-        body |= {"project": {"id": int(project)}, "phase": {"id": int(phases[0].id)}}
 
     def update(
         self,
@@ -436,10 +327,12 @@ class ConnectWiseClient(RestClient):
         if write.status_id:
             board_id = read_path(values, "board.id", None) or read_path(now.data, "board.id", None)
             values["status"] = (
-                self._status_on(str(board_id), write.status_id) if board_id else {"id": int(write.status_id)}
+                self._catalogue.status_on(str(board_id), write.status_id)
+                if board_id
+                else {"id": int(write.status_id)}
             )
         if write.level and write.level != read_path(now.data, "hub.priority", None):
-            values["priority"] = self._priority_of(write.level)
+            values["priority"] = self._catalogue.priority_of(write.level)
         after = self._patched(now, {**values, "processNotifications": self._notifies()}) if values else now
         hub = {name: now.data["hub"][name] for name in ("description", "description_id")}
         if write.description is not None and write.description != hub["description"]:

@@ -24,6 +24,8 @@ class Opened(Protocol):
     session: ApiSession
     settings: Mapping[str, Any]
 
+
+class Known(Opened, Protocol):
     def whoami(self) -> tuple[str, str]: ...
 
 
@@ -41,7 +43,7 @@ class Status:
 # --- connection test ---------------------------------------------------------------------------------------------
 
 
-def check(client: Opened) -> CheckReport:
+def check(client: Known) -> CheckReport:
     """Which version answers, who are we, and which boards may be read. Writing is up to the member's security role."""
     started = time.perf_counter()
     checks: list[Check] = []

@@ -200,8 +200,8 @@ class TodoState(Vendor):
             SheetField("list", "List", "choice", lists),
             SheetField("status", "Status", "choice", {one: one for one in STATUSES}),
             SheetField("importance", "Importance", "choice", {one: one for one in IMPORTANCES}),
-            SheetField("note", "Note", "area"),
-            SheetField("due", "Due", "date"),
+            SheetField("body.content", "Note", "area"),
+            SheetField("dueDateTime.dateTime", "Due"),
             SheetField("categories", "Categories", "tags"),
         )
         return (
@@ -210,18 +210,20 @@ class TodoState(Vendor):
         )
 
     def edit(self, kind: str, id: str | None, values: Mapping[str, Any], *, actor: str = "") -> str:
-        """``task``: title, list, status, importance, note (plain text), due (a day), categories. ``list``: displayName."""
+        """``task``: title, list, status, importance, body.content, dueDateTime.dateTime, categories. ``list``: displayName."""
         if kind == "list":
             row = self.list_of(id) if id else self.new_list("")
             row |= {"displayName": str(values.get("displayName") or ""), "seq": self.world.next_number("seq")}
             self.world.put("list", row["id"], row)
             return str(row["id"])
         given = {name: value for name, value in values.items() if name in TASK_FIELDS}
-        if "note" in values:
-            given["body"] = {"content": str(values["note"] or ""), "contentType": "text"}
-        if "due" in values:
-            day = {"dateTime": f"{values['due']}T00:00:00", "timeZone": "UTC"}
-            given["dueDateTime"] = day if values["due"] else None
+        before = self.world.get("task", id) if id else None
+        if "body.content" in values:
+            kind = before["body"]["contentType"] if before else "text"
+            given["body"] = {"content": str(values["body.content"] or ""), "contentType": kind}
+        if "dueDateTime.dateTime" in values:
+            day = str(values["dueDateTime.dateTime"] or "")[:10]
+            given["dueDateTime"] = {"dateTime": f"{day}T00:00:00", "timeZone": "UTC"} if day else None
         list_id = str(values.get("list") or "")
         if id is None:
             return str(self.make_task(list_id or seed.LISTS[0][0], given)["id"])
