@@ -64,9 +64,13 @@ class Catalogue:
         return self._statuses[board_id]
 
     def _status(self, status_id: str) -> Status | None:
-        chosen = tickets.ids_in(self.settings.get("board_ids")) or [one.id for one in discovery.boards(self)]
-        everywhere = (one for board_id in chosen for one in self._statuses_of(board_id))
-        return next((one for one in everywhere if one.id == status_id), None)
+        """Wherever it is: the chosen boards are looked through first."""
+        chosen = tickets.ids_in(self.settings.get("board_ids"))
+        for board_id in (*chosen, *(one.id for one in discovery.boards(self) if one.id not in chosen)):
+            for one in self._statuses_of(board_id):
+                if one.id == status_id:
+                    return one
+        return None
 
     # --- what a new ticket needs ---------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class ConnectWiseClient(RestClient):
                 data=data,
                 version=version,
                 container=ticket_id,
+                parent_id=ticket_id if is_note else None,
             )
         version = digest(row)[:16]
         if endpoint.name == "member":
@@ -123,16 +124,22 @@ class ConnectWiseClient(RestClient):
     def list_page(
         self, resource: str, *, since: datetime | None = None, token: Any = None, parent_id: str | None = None
     ) -> Page:
+        if resource in NOTES and not parent_id:
+            raise RecordProblem("Notes are listed ticket by ticket.", field="ticket")
+        page = self._page(TASKS.get(resource, resource), since, token, parent_id)
+        if resource in TICKETS:
+            return dataclasses.replace(page, records=[self._described(one) for one in page.records])
+        return page if resource not in TASKS else self._tasks_of(resource, page)
+
+    def _page(self, resource: str, since: datetime | None, token: Any, parent_id: str | None) -> Page:
         endpoint, walk = self.endpoint(resource), Walk.from_token(token)
-        if resource in CHILDREN and not parent_id:
-            raise RecordProblem("Notes and tasks are listed ticket by ticket.", field="ticket")
         changed = (
             f"lastUpdated>={tickets.moment(since)}" if since and self.resource(resource).incremental else ""
         )
         conditions = tickets.all_of(self._scope(resource), changed) or None
         ask = endpoint.pager.ask(walk.token)
         params = {**endpoint.list_params, **ask.params, "conditions": conditions}
-        headers = {} if resource in CHILDREN else FORWARD_HEADER
+        headers = {} if resource in NOTES else FORWARD_HEADER
         answer = self.session.get(
             self._path(endpoint.list_path, parent=parent_id), params=params, headers=headers
         )
@@ -151,6 +158,15 @@ class ConnectWiseClient(RestClient):
             if self.is_wanted(endpoint, row)
         ]
         return Page(records, walk.step(following, fingerprint(rows)), answer.server_time)
+
+    def _tasks_of(self, resource: str, page: Page) -> Page:
+        """The tasks of a page of tickets: ConnectWise lists them only ticket by ticket."""
+        endpoint, found = self.endpoint(resource), []
+        for ticket in page.records:
+            path = self._path(endpoint.list_path, parent=ticket.id)
+            for row in discovery.rows(self, path, **endpoint.list_params):
+                found.append(self.to_record(endpoint, row, answer=None, parent_id=ticket.id))
+        return dataclasses.replace(page, records=found)
 
     def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord:
         if resource in CHILDREN:
@@ -228,14 +244,11 @@ class ConnectWiseClient(RestClient):
     ) -> ExternalRecord:
         if resource in TICKETS:
             return self._create_ticket(resource, fields, key)
-        if resource not in CHILDREN:
+        if resource not in NOTES:
             raise self.cannot("create", resource)
         if not parent_id:
-            raise RecordProblem("A note or task needs the ticket it belongs to.", field="ticket")
-        endpoint = self.endpoint(resource)
-        body = (
-            self._new_note(resource, fields, key) if resource in NOTES else tickets.task_values(fields, None)
-        )
+            raise RecordProblem("A note needs the ticket it belongs to.", field="ticket")
+        endpoint, body = self.endpoint(resource), self._new_note(resource, fields, key)
         path = self._path(endpoint.create_path, parent=parent_id)
         answer = self.session.request("POST", path, json=_filled(body))
         return self.to_record(endpoint, self.record_in(endpoint, answer), answer=answer, parent_id=parent_id)

@@ -27,6 +27,7 @@ from connectors.base.types import (
 
 from .client import ConnectWiseClient
 from .discovery import PAGE_SIZE
+from .endpoints import TICKET_PAGE
 from .tickets import MAX_SUMMARY
 from .webhooks import IGNORED, WEBHOOKS
 
@@ -77,9 +78,8 @@ TICKET = Resource(
     create_class=CreateClass.MARKER,  # externalXRef, which conditions can search
     refers_to=("member",),
     overlap=OVERLAP,
-    rows_are_complete=False,  # the description is a note
     status_links=("stage",),
-    page_size=PAGE_SIZE,
+    page_size=TICKET_PAGE,
     deletion_evidence=EVIDENCE,
     links=(
         *TICKET_LINKS,
@@ -95,9 +95,8 @@ PROJECT_TICKET = Resource(
     create_class=CreateClass.MARKER,  # an internal note, written with the ticket
     refers_to=("member", "project"),
     overlap=OVERLAP,
-    rows_are_complete=False,
     status_links=("stage",),
-    page_size=PAGE_SIZE,
+    page_size=TICKET_PAGE,
     deletion_evidence=EVIDENCE,
     links=(*TICKET_LINKS, LinkSpec("project", "project.id", {"name": "lookup", "resource": "project"})),
 )
@@ -130,13 +129,11 @@ def _tasks(name: str, ticket: str) -> Resource:
         name=name,
         record_type="task",
         label="Task of a ticket" if ticket == "ticket" else "Task of a project ticket",
-        can=ALL,
-        create_class=CreateClass.UNPROVABLE,  # nothing of ours fits into a task
-        parent=ticket,
-        lists_across_parents=False,
+        # a new task here becomes a ticket: nothing of ours fits into a ticket's task, and its ticket is not its parent here
+        can=ALL - {Can.CREATE},
         refers_to=(ticket, "member"),
-        incremental=False,
-        page_size=PAGE_SIZE,
+        overlap=OVERLAP,
+        page_size=TICKET_PAGE,
         deletion_evidence="Gone by id while its ticket can be read.",
         links=(
             LinkSpec("title", "hub.text", required=True),
@@ -374,6 +371,7 @@ CONNECTOR = Connector(
         ),
     ),
     cannot_sync=(
+        "New tasks on a ticket: a task made here becomes a ticket.",
         "More than one assignee: a ticket has one owner; further people are schedule entries.",
         "New projects and companies, which need billing data that the hub does not hold.",
         "A ticket's parent, project and phase are set when it is made; merging and converting are done in ConnectWise.",
@@ -382,7 +380,7 @@ CONNECTOR = Connector(
     ),
     unverified=(
         "That a null in a patch clears a reference or date.",
-        "That a new note moves its ticket's lastUpdated; the callback of the ticket makes its notes read again.",
+        "That a new note or task moves its ticket's lastUpdated; the callback of the ticket makes its notes read again.",
         "The names of members inside a callback's Entity (RecordType, BoardID).",
         "Whether a task's words are in notes or summary: where they are, they are written.",
         "That project tickets take the phase alone, and that initialInternalAnalysis becomes an internal note.",

@@ -155,20 +155,33 @@ def _named(client: Opened, path: str, kind: str, parent_id: str = "", **params: 
 
 
 def _status_containers(client: Opened, board_id: str) -> list[Container]:
-    chosen = ids_in(client.settings.get("board_ids"))
-    names = {one.id: one.name for one in boards(client)}
-    wanted = [board_id] if board_id else chosen or list(names)
-    found = [status for id in wanted for status in statuses(client, id)]
+    """Of one board; else of the chosen service boards, for service tickets, and of project boards, for theirs."""
+    chosen, everywhere = ids_in(client.settings.get("board_ids")), boards(client)
+    wanted = [one for one in everywhere if one.id == board_id] if board_id else _chosen(everywhere, chosen)
+    kinds = [bool(one.extra["project"]) for one in wanted]
     return [
         Container(
             one.id,
-            one.name if len(wanted) == 1 else f"{names.get(one.board_id, one.board_id)}: {one.name}",
+            one.name if kinds.count(bool(board.extra["project"])) == 1 else f"{board.name}: {one.name}",
             "status",
-            one.board_id,
-            extra={"category": "done" if one.is_closed else "new" if one.is_default else "indeterminate"},
+            board.id,
+            extra={
+                "category": "done" if one.is_closed else "new" if one.is_default else "indeterminate",
+                "resource": "project_ticket" if board.extra["project"] else "ticket",
+            },
         )
-        for one in found
+        for board in wanted
+        for one in statuses(client, board.id)
     ]
+
+
+def _chosen(everywhere: list[Container], chosen: list[str]) -> list[Container]:
+    """The chosen boards; of a kind that none was chosen of, all."""
+    found = []
+    for is_project in (False, True):
+        alike = [one for one in everywhere if bool(one.extra["project"]) == is_project]
+        found += [one for one in alike if one.id in chosen] or alike
+    return found
 
 
 # --- callback ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ from .discovery import PAGE_SIZE
 
 #: pages by id: nothing is missed or seen twice when records come and go meanwhile
 FORWARD = CursorToken("pageId", last_record_field="id", size_param="pageSize", size=PAGE_SIZE)
+#: tickets come with a request for each one's description, so their pages are small
+TICKET_PAGE = 50
+FORWARD_TICKETS = CursorToken("pageId", last_record_field="id", size_param="pageSize", size=TICKET_PAGE)
 FORWARD_HEADER = {"pagination-type": "forward-only"}
 NUMBERED = PageNumber("page", size_param="pageSize", size=PAGE_SIZE)
 TICKETS = {"ticket": "service", "project_ticket": "project"}
@@ -42,7 +45,7 @@ def _endpoint(name: str, path: str, pager: Any = FORWARD, **more: Any) -> Endpoi
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
-    **{name: _endpoint(name, f"/{space}/tickets") for name, space in TICKETS.items()},
+    **{name: _endpoint(name, f"/{space}/tickets", FORWARD_TICKETS) for name, space in TICKETS.items()},
     **{
         name: _endpoint(
             name, f"/{TICKETS[parent]}/tickets/{{parent}}/{what}", NUMBERED, list_params={"orderBy": "id asc"}

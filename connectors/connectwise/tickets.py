@@ -256,7 +256,7 @@ def _custom_fields(values: Mapping[str, Any], current: Mapping[str, Any] | None)
     return [{**one, "value": values.get(str(one.get("id")), one.get("value"))} for one in present]
 
 
-def task_values(fields: Mapping[str, Any], current: Mapping[str, Any] | None) -> dict[str, Any]:
+def task_values(fields: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
     """A task's members; its words go to the field where they are."""
     values: dict[str, Any] = {}
     for path, value in fields.items():
@@ -264,17 +264,15 @@ def task_values(fields: Mapping[str, Any], current: Mapping[str, Any] | None) ->
             case "hub.text":
                 if not str(value or "").strip():
                     raise RecordProblem("A task needs some words.", field=path)
-                values["summary" if (current or {}).get("summary") else "notes"] = str(value)
+                values["summary" if current.get("summary") else "notes"] = str(value)
             case "hub.closed":
                 values["closedFlag"] = str(value).lower() == "true"
             case "hub.assignees":
-                values["member"] = assignee(value, read_path(current or {}, "hub.assignees", []))
+                values["member"] = assignee(value, read_path(current, "hub.assignees", []))
             case "resolution":
                 values[path] = str(value or "")
             case _:
                 raise RecordProblem(f"ConnectWise does not let {path} be written.", field=path)
-    if current is None and "notes" not in values:
-        raise RecordProblem("A task needs some words.", field="hub.text")
     return values
 
 

@@ -54,7 +54,6 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         "category",
         list_path="/me/outlook/masterCategories",
         create_path="/me/outlook/masterCategories",
-        update_path="/me/outlook/masterCategories/{id}",
         delete_path="/me/outlook/masterCategories/{id}",
         pager=NextUrl(NEXT),
         rows_at="value",
@@ -302,8 +301,6 @@ class TodoClient(RestClient):
             if path == "displayName":
                 if not str(value or "").strip():
                     raise RecordProblem(f"A {endpoint.name} needs a name.", field=path)
-                if endpoint.name == "category" and current is not None:
-                    raise RecordProblem("Outlook does not let a category be renamed.", field=path)
                 body[path] = str(value)
             elif path == "hub.colour" and endpoint.name == "category":
                 body["color"] = tasks.preset_of(value)
@@ -321,6 +318,8 @@ class TodoClient(RestClient):
         parent_id: str | None = None,
     ) -> ExternalRecord:
         """Reads, compares, then writes: that Graph minds If-Match on To Do is documented nowhere."""
+        if resource == "category":
+            raise self.cannot("update", resource)
         now = self.get(resource, external_id)
         if current.version is not None and now.version != current.version:
             raise StaleWrite(f"The {resource} changed in Microsoft To Do since it was read.")

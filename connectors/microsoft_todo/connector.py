@@ -108,9 +108,8 @@ CATEGORY = Resource(
     name="category",
     record_type="label",
     label="Category",
-    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.UPDATE, Can.DELETE}),
+    can=frozenset({Can.LIST, Can.GET, Can.CREATE, Can.DELETE}),  # a name is for good
     create_class=CreateClass.UPSERT,  # by name, which Outlook keeps unique
-    version_check=True,  # by the client: it reads, compares, then writes
     incremental=False,
     deletion_evidence="The whole list of categories lacks it.",
     links=(LinkSpec("name", "displayName", required=True), LinkSpec("colour", "hub.colour")),
@@ -256,6 +255,7 @@ CONNECTOR = Connector(
         "Assignees: the API shows no one but the signed-in person, even in shared lists.",
         "Comments and sub-tasks: To Do has neither; its steps (checklist items) stay where they are.",
         "Moving a task to another list: the API cannot, and a task moved in To Do comes as a new one.",
+        "A category's name and colour once it is made: Outlook does not let the name be changed.",
         "My Day, list groups, attachments, reminders and recurrence.",
         "Times of day: start, due and completion are days.",
         "Flagged e-mails.",

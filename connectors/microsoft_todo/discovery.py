@@ -78,14 +78,14 @@ def _lists_check(client: Opened) -> Check:
 
 
 def containers(client: Opened, kind: str) -> list[Container]:
-    """Kinds: list, status (the five that Graph knows), category. Without a kind: the lists."""
+    """Kinds: task_list, status (the five that Graph knows), category. Without a kind: the lists."""
     match kind:
-        case "" | "list":
+        case "" | "task_list":
             return [
                 Container(
                     one.id,
                     str(one.data.get("displayName") or ""),
-                    "list",
+                    "task_list",
                     extra={
                         "well_known": one.data.get("wellknownListName"),
                         "shared": one.data.get("isShared"),

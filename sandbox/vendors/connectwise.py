@@ -424,7 +424,6 @@ class ConnectWise(ConnectWiseState):
             "project.id": "71",
         }
         note = {"text": "A word from the hub", "hub.author": "Noor Haddad"}
-        task = {"hub.text": "Clean the rollers", "hub.closed": "false", "hub.assignees": ["152"]}
         return ContractFixture(
             base_url=f"{{root}}{API}",
             settings={"board_ids": "1, 3", "default_company": "250", "default_board": "1"},
@@ -439,16 +438,12 @@ class ConnectWise(ConnectWiseState):
                 "project_ticket": project_ticket,
                 "note": note,
                 "project_note": note,
-                "ticket_task": task,
-                "project_ticket_task": task,
             },
             edits={
                 "ticket": {"summary": "Printer on the second floor jams again"},
                 "project_ticket": {"summary": "Test the till printers and the drawer"},
                 "note": {"text": "Another word"},
                 "project_note": {"text": "Another word"},
-                "ticket_task": {"hub.text": "Clean the rollers and the tray"},
-                "project_ticket_task": {"hub.text": "Clean the rollers and the tray"},
             },
             webhook_secret=seed.SIGNING_KEY,
             kinds={"ticket": "ticket", "project_ticket": "ticket", "note": "note", "project_note": "note"},

@@ -235,11 +235,14 @@ class ConnectWiseState(Vendor):
         if not task.get("notes") and not task.get("summary"):
             raise bad("task object is invalid", ("MissingRequired", "notes is required", "notes"))
         self.world.put("task", str(id), task)
+        if by == seed.API_MEMBER:
+            self.touch(ticket, by)
         return task
 
     def change_task(self, task: Document, given: Mapping[str, Any], *, by: int) -> Document:
         after = {**task, **self._task_values(given), "_info": self.info(by, task["_info"])}
         self.world.put("task", str(task["id"]), after)
+        self.touch(self.one("ticket", task["ticketId"]), by)
         return after
 
     def _task_values(self, given: Mapping[str, Any]) -> dict[str, Any]:

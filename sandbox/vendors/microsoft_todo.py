@@ -284,7 +284,7 @@ class MicrosoftTodo(TodoState):
 
     @route("POST", "/v1.0/me/outlook/masterCategories")
     def create_category(self, call: Call) -> Any:
-        body = self._category(call, "displayName color")
+        body = self._category(call)
         name = str(body.get("displayName") or "")
         if not name:
             raise bad("displayName is required.")
@@ -295,24 +295,15 @@ class MicrosoftTodo(TodoState):
         self.world.put("category", id, row)
         return Reply(row, 201)
 
-    @route("PATCH", "/v1.0/me/outlook/masterCategories/<id>")
-    def update_category(self, call: Call, id: str) -> Any:
-        row = self.world.get("category", id)
-        if row is None:
-            raise missing()
-        row |= self._category(call, "color")
-        self.world.put("category", id, row)
-        return row
-
     @route("DELETE", "/v1.0/me/outlook/masterCategories/<id>")
     def delete_category(self, call: Call, id: str) -> Any:
         if not self.world.drop("category", id):
             raise missing()
         return Reply(None, 204)
 
-    def _category(self, call: Call, allowed: str) -> dict[str, Any]:
+    def _category(self, call: Call) -> dict[str, Any]:
         body = _object(call)
-        if not set(body) <= set(allowed.split()):
+        if not set(body) <= {"displayName", "color"}:
             raise bad("A property of the category cannot be written.")
         if not re.fullmatch(r"none|preset(1?\d|2[0-4])", str(body.get("color", "none"))):
             raise bad("Requested value was not found.")
@@ -433,7 +424,6 @@ class MicrosoftTodo(TodoState):
             edits={
                 "task": {"title": "Order new aprons and caps"},
                 "list": {"displayName": "Easter baking"},
-                "category": {"hub.colour": "#e74856"},
             },
             kinds={"task": "task", "list": "list", "category": "category"},
         )

@@ -16,10 +16,10 @@ from connectors.base.errors import (
     Retryable,
     StaleWrite,
 )
-from connectors.base.stages import suggest_stages
 from connectors.base.types import AbsenceKind
 from connectors.connectwise.connector import CONNECTOR, validate
 from connectors.connectwise.tickets import quoted, ticket_write
+from integrations.services.statusmaps import status_class, status_suggestion
 from sandbox.vendors import connectwise_seed as seed
 from sandbox.vendors.connectwise_query import matcher
 from tests.sandbox_fixtures import Stand
@@ -48,11 +48,11 @@ def writes(stand: Stand) -> list[tuple[str, str, Any]]:
 
 def test_every_request_bears_the_client_id_and_lists_go_forward_by_id(stand: Stand) -> None:
     stand.client.list_page("ticket", since=datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
-    asked = stand.vendor.requests[-1]
+    asked = stand.vendor.requests[0]
     assert asked.headers["clientid"] == seed.CLIENT_ID
     assert asked.headers["pagination-type"] == "forward-only"
     assert asked.query["conditions"] == ["board/id in (1,3) and lastUpdated>=[2026-11-20T10:00:00Z]"]
-    assert asked.query["pageSize"] == ["1000"]
+    assert asked.query["pageSize"] == ["50"]
 
 
 def test_the_version_of_answers_can_be_pinned(open_stand: Opener) -> None:
@@ -67,7 +67,7 @@ def test_pages_follow_each_other_by_id(stand: Stand, monkeypatch: pytest.MonkeyP
 
     from connectors.connectwise import client, endpoints
 
-    pager = dataclasses.replace(endpoints.FORWARD, size=3)
+    pager = dataclasses.replace(endpoints.FORWARD_TICKETS, size=3)
     small = {**endpoints.ENDPOINTS, "ticket": dataclasses.replace(endpoints.ENDPOINTS["ticket"], pager=pager)}
     monkeypatch.setattr(client.ConnectWiseClient, "endpoints", small)
     found, token = [], None
@@ -78,7 +78,7 @@ def test_pages_follow_each_other_by_id(stand: Stand, monkeypatch: pytest.MonkeyP
         if token is None:
             break
     assert found == [str(1001 + n) for n in range(7)]
-    asked = [one.query.get("pageId") for one in stand.vendor.requests]
+    asked = [one.query.get("pageId") for one in stand.vendor.requests if one.path.endswith("/tickets")]
     assert asked == [None, ["1003"], ["1006"]]
 
 
@@ -114,6 +114,26 @@ def test_tickets_of_other_boards_are_not_there(stand: Stand) -> None:
         stand.client.get("ticket", "1008")
     assert stand.client.get_many("ticket", ["1001", "1008", "77"]).keys() == {"1001"}
     assert stand.client.explain_absence("ticket", ["1008"])["1008"].kind is AbsenceKind.OUT_OF_FILTER
+
+
+def test_tasks_of_tickets_come_with_the_tickets_that_changed(stand: Stand) -> None:
+    rows = stand.client.list_page("ticket_task").records
+    assert [(one.id, one.data["hub"]["text"], one.data["hub"]["closed"]) for one in rows] == [
+        ("1001:7001", "Bring the spare power supply", False),
+        ("1007:7002", "Create the mailbox", True),
+        ("1007:7003", "Order a door code", False),
+    ]
+    task = rows[0]
+    done = stand.client.update("ticket_task", task.id, {"hub.closed": "true"}, current=task)
+    assert (done.data["hub"]["closed"], writes(stand)[-1][2]) == (
+        True,
+        [{"op": "replace", "path": "closedFlag", "value": True}],
+    )
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    changed = stand.client.list_page("ticket_task", since=since).records
+    assert [one.id for one in changed] == ["1001:7001"]
+    stand.client.delete("ticket_task", task.id)
+    assert stand.client.explain_absence("ticket_task", [task.id])[task.id].kind is AbsenceKind.DELETED
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
@@ -281,17 +301,23 @@ def test_the_clouds_plain_hosts_are_explained(stand: Stand) -> None:
 
 def test_the_stand_in_limits_requests_and_says_how_long_to_wait(stand: Stand) -> None:
     stand.vendor.turn(limit_per_minute=1)
-    stand.client.list_page("ticket")
     with pytest.raises(RateLimited) as caught:
-        stand.client.list_page("ticket")
+        stand.client.list_page("ticket")  # its descriptions are requests of their own
     assert caught.value.retry_after
 
 
-def test_statuses_are_named_after_their_boards_and_their_stages_suggested(stand: Stand) -> None:
+def test_each_kind_of_ticket_has_its_statuses_and_their_stages_are_suggested(stand: Stand) -> None:
     statuses = stand.client.containers("status")
-    assert statuses[0].name == "Help Desk: New"
-    found = suggest_stages(statuses, "task")
-    assert (found["14"], found["12"], found["34"], found["33"]) == ("done", "in_progress", "done", "review")
+    stages = ("backlog", "todo", "in_progress", "review", "done")
+    found = {one.id: (one.name, status_suggestion(one.name, status_class(one), stages)) for one in statuses}
+    assert (found["12"], found["14"]) == (("In Progress", "in_progress"), ("Completed", "done"))
+    assert (found["33"], found["34"]) == (("In Review", "review"), ("Completed", "done"))
+    assert {one.id for one in statuses if one.extra["resource"] == "project_ticket"} == {
+        "31",
+        "32",
+        "33",
+        "34",
+    }
     assert [one.name for one in stand.client.containers("status", "2")] == ["New", "In Progress", "Closed"]
     assert [one.name for one in stand.client.containers("phase", "70")] == ["Planning", "Move weekend"]
     assert [one.extra["level"] for one in stand.client.containers("priority")] == [

@@ -13,9 +13,9 @@ SPEC = SpecSheet(
             "The sign-in service is no part of Graph (Microsoft identity platform, v2.0 endpoints).",
         ),
         Deviation(
-            r"^(PATCH|DELETE) /me/outlook/masterCategories/[^/ ]+: not in the document$",
-            "The derived document lists only the collection; outlookCategory: update and delete are documented in "
-            "microsoft-graph-docs-contrib, api-reference/v1.0/api/outlookcategory-update.md and -delete.md.",
+            r"^DELETE /me/outlook/masterCategories/[^/ ]+: not in the document$",
+            "The derived document lists only the collection; outlookCategory: delete is documented in "
+            "microsoft-graph-docs-contrib, api-reference/v1.0/api/outlookcategory-delete.md.",
         ),
     ),
 )
