@@ -25,7 +25,8 @@ from boards.core.ranks import between  # noqa: E402
 from boards.models import Board  # noqa: E402
 from boards.selectors import column_page, layout_for, stage_counts  # noqa: E402
 from boards.services.actors import Actor, rights_of  # noqa: E402
-from boards.services.moves import Card, Target, card_move  # noqa: E402
+from boards.services.moves import Card, card_move  # noqa: E402
+from boards.services.neighbours import Target  # noqa: E402
 from boards.services.opening import board_open  # noqa: E402
 from boards.services.snapshots import snapshot_take, state_at  # noqa: E402
 from live import feed  # noqa: E402
@@ -100,7 +101,7 @@ class Bench:
 
     def without_live(self) -> None:
         """The service alone: what by_hand does, but for what is told to the rooms after the commit."""
-        told, feed._publish_now = feed._publish_now, lambda *event: None
+        told, feed._publish_now = feed._publish_now, lambda events: None
         try:
             self.by_service()
         finally:

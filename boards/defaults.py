@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
+
+import orjson
 
 from boards.core.layout import Layout, StageKind, read
 from boards.models import BoardType
@@ -62,7 +64,21 @@ def default_config(record_type: str) -> dict[str, Any]:
 
 
 def layout_of(record_type: str, config: dict[str, Any]) -> Layout:
-    """The stored or sent configuration as a value. Raises BadLayout."""
+    """The stored or sent configuration as a value, to read only. Raises BadLayout."""
+    try:
+        text = orjson.dumps(config)
+    except TypeError:  # nothing that was ever stored
+        return _layout(record_type, config)
+    return _layout_of_text(record_type, text)
+
+
+@lru_cache(maxsize=256)
+def _layout_of_text(record_type: str, text: bytes) -> Layout:
+    """Every move and every page looks at the configuration, and it hardly ever changes."""
+    return _layout(record_type, orjson.loads(text))
+
+
+def _layout(record_type: str, config: dict[str, Any]) -> Layout:
     return read(
         config,
         known=tuple(stage_names(record_type)),

@@ -37,7 +37,8 @@ from boards.services.locks import (
     presence_note,
     present,
 )
-from boards.services.moves import Card, Moved, Target, cards_move, person
+from boards.services.moves import Card, Moved, cards_move, person
+from boards.services.neighbours import Target
 from boards.services.sequence import move_as_dict
 from boards.services.undo import redo, undo, undoable
 from integrations.api.base import KEY_PARAMETER, MAX_LIMIT, TENANT_PARAMETER

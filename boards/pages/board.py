@@ -39,7 +39,8 @@ from boards.services.checks import last_check
 from boards.services.errors import BoardError
 from boards.services.loads import as_decimal
 from boards.services.locks import locks_of, present
-from boards.services.moves import Card, Target, card_move
+from boards.services.moves import Card, card_move
+from boards.services.neighbours import Target
 from boards.services.snapshots import state_at
 from boards.services.undo import redo, undo, undoable
 from integrations.pages.base import HubView

@@ -17,7 +17,8 @@ from live.feed import publish
 from . import loads
 from .actors import Actor
 from .errors import InvalidConfig, NotAllowed, StageHasCards, StaleConfig
-from .moves import MAX_BULK, Card, Target, cards_move
+from .moves import MAX_BULK, Card, cards_move
+from .neighbours import Target
 
 
 def config_update(

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Q, Subquery
 
 from boards.core import ranks, rules
 from boards.core.layout import Layout
@@ -50,6 +49,7 @@ from .errors import (
     TransitionRefused,
     UnknownStage,
 )
+from .neighbours import Target, neighbour_query
 from .sequence import locks_of_others, moves_announce, moves_insert, numbers_take
 
 MAX_BULK = 500
@@ -67,18 +67,6 @@ class Card:
 
     id: UUID
     revision: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to. ``after`` is the card above, ``before`` the one below; with neither, an end of the column."""
-
-    stage: str
-    after: UUID | None = None
-    before: UUID | None = None
-    edge: str = "bottom"
-    lane: str | None = None
-    ranks: tuple[str, ...] = ()  # exact ones, for undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,31 +210,14 @@ class _Carry:
             rows = loads.cards_of(self.board.tenant_id, self.type).filter(pk__in=ids)
             list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
         ids += [one for one in (wish.target.after, wish.target.before) if one is not None]
-        if not wish.places and (further := self._further()) is not None:
-            ids.append(further)
-        self.states = records_read(tenant_id=self.board.tenant_id, record_type=self.type, ids=ids)
-
-    def _further(self) -> Any:
-        """A subquery for the neighbour that the client could not see, or for the card at the end."""
-        target, moving = self.wish.target, [card.id for card in self.wish.cards]
-        if target.after is not None and target.before is not None:
-            return None
-        column = (
-            loads.cards_of(self.board.tenant_id, self.type).filter(stage=target.stage).exclude(pk__in=moving)
+        further = (
+            None
+            if wish.places
+            else neighbour_query(self.board, wish.target, [card.id for card in wish.cards])
         )
-        if target.after is not None:
-            rank = Subquery(self._rank_of(target.after))
-            column = column.filter(rank__gte=rank).filter(Q(rank__gt=rank) | Q(pk__gt=target.after))
-            return Subquery(column.order_by("rank", "pk").values("pk")[:1])
-        if target.before is not None:
-            rank = Subquery(self._rank_of(target.before))
-            column = column.filter(rank__lte=rank).filter(Q(rank__lt=rank) | Q(pk__lt=target.before))
-            return Subquery(column.order_by("-rank", "-pk").values("pk")[:1])
-        order = ("rank", "pk") if target.edge == "top" else ("-rank", "-pk")
-        return Subquery(column.order_by(*order).values("pk")[:1])
-
-    def _rank_of(self, card: UUID) -> Any:
-        return loads.cards_of(self.board.tenant_id, self.type).filter(pk=card).values("rank")[:1]
+        self.states = records_read(
+            tenant_id=self.board.tenant_id, record_type=self.type, ids=ids, also=further
+        )
 
     def _check_cards(self) -> None:
         wish = self.wish

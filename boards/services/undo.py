@@ -15,7 +15,8 @@ from workspace.services import records_read
 
 from .actors import Actor
 from .errors import CardMissing, MovedOn, NotAllowed, NothingToUndo
-from .moves import Card, Moved, Target, Wish, carry_out, person, stream_id
+from .moves import Card, Moved, Wish, carry_out, person, stream_id
+from .neighbours import Target
 
 DEPTH = 50
 #: rows looked at: a bulk command is many

@@ -24,7 +24,8 @@ from boards.services.errors import (
     UnknownStage,
 )
 from boards.services.locks import lock_take
-from boards.services.moves import Card, Target, cards_move
+from boards.services.moves import Card, cards_move
+from boards.services.neighbours import Target
 from boards.services.opening import board_open
 from tests.integration.boards.conftest import Clock, column, configure
 from workspace.models import Change, OriginKind, Task, Tenant
