@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from boards.core.layout import Layout, StageKind, read
+from boards.core.layout import BY_INTEGRATION, Layout, StageKind, read
 from boards.models import BoardType
 from workspace.kinds import record_spec
 
@@ -25,13 +25,13 @@ ASSIGNEE = {
 }  # fmt: skip
 #: numbers by which limits may count
 SIZES = {"task": ("estimate",), "lead": ("value",), "opportunity": ("amount", "probability")}
-#: fields that may make swimlanes; "integration" is where a card comes from
+#: what may make swimlanes
 LANES = {
-    "task": ("assignees", "priority", "project", "milestone"),
-    "lead": ("owner", "source"),
-    "opportunity": ("owner", "customer"),
-    "customer": ("owner",),
-    "waitlist_entry": ("assigned_to", "priority", "card_type"),
+    "task": ("assignees", "priority", "project", "milestone", BY_INTEGRATION),
+    "lead": ("owner", "source", BY_INTEGRATION),
+    "opportunity": ("owner", "customer", BY_INTEGRATION),
+    "customer": ("owner", BY_INTEGRATION),
+    "waitlist_entry": ("assigned_to", "priority", "card_type", BY_INTEGRATION),
 }
 
 

@@ -19,12 +19,12 @@ from django.db.models.functions import RowNumber
 from boards.core.layout import Layout
 from boards.defaults import ASSIGNEE, layout_of
 from boards.models import Board, Move, Preference
-from boards.services.loads import cards_of, in_lane
+from boards.services.cards import cards_of
+from boards.services.lanes import in_lane, lane_expression, lane_names, lane_text, lanes_of_records
 from boards.services.moves import stream_id
 from boards.services.snapshots import events_of
-from workspace.fields import SetField
 from workspace.kinds import record_spec
-from workspace.models import RECORD_TYPES, Member, Priority, Tenant
+from workspace.models import Member, Priority, Tenant
 from workspace.panels import Badge, badges_for
 
 PAGE = 50
@@ -132,7 +132,7 @@ def column_page(
     filters: Filters | None = None,
 ) -> CardPage:
     """A column's next cards in order; ``stage`` may be one that the board does not show (Unplaced)."""
-    rows = filtered(board, layout, filters or Filters()).filter(stage=stage)
+    rows = filtered(board, layout, Filters() if filters is None else filters).filter(stage=stage)
     if cursor:
         rank, card = _cursor(cursor)
         rows = rows.filter(rank__gte=rank).filter(Q(rank__gt=rank) | Q(pk__gt=card))
@@ -151,15 +151,14 @@ def cell_pages(
     board: Board, layout: Layout, named: Sequence[tuple[str, str]], filters: Filters
 ) -> dict[tuple[str, str], CardPage]:
     """The first cards of every (stage, lane), in one query for all cells."""
-    kind, lane_field = board.record_type, layout.lane_field
-    field: Any = record_spec(kind).model._meta.get_field(lane_field)
-    lane = f"{lane_field}__0" if isinstance(field, SetField) else field.attname
-    number = Window(RowNumber(), partition_by=[F("stage"), F(lane)], order_by=["rank", "pk"])
-    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(number=number)
+    lane = lane_expression(board.record_type, layout.lane_field)
+    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(cell_lane=lane)
+    number = Window(RowNumber(), partition_by=[F("stage"), F("cell_lane")], order_by=["rank", "pk"])
+    rows = rows.annotate(number=number)
     found = list(rows.filter(number__lte=CELL + 1).order_by("rank", "pk"))
     cells: dict[tuple[str, str], list[Any]] = {}
     for record in found:
-        cells.setdefault((record.stage, lane_of_record(record, lane_field)), []).append(record)
+        cells.setdefault((record.stage, lane_text(record.cell_lane)), []).append(record)
     shown = {
         view.id: view
         for view in card_views(board, layout, [row for rows in cells.values() for row in rows[:CELL]])
@@ -201,6 +200,7 @@ def card_views(board: Board, layout: Layout, records: Sequence[Any]) -> list[Car
     badges = badges_for(board.record_type, ids)
     people = _people(board, records)
     since = entered_at(board, ids)
+    lane_of = lanes_of_records(board.record_type, layout.lane_field, records)
     title = TITLES.get(board.record_type, "title")
     fact = FACTS[board.record_type]
     return [
@@ -210,7 +210,7 @@ def card_views(board: Board, layout: Layout, records: Sequence[Any]) -> list[Car
             stage=record.stage,
             rank=record.rank,
             revision=record.revision,
-            lane=lane_of_record(record, layout.lane_field),
+            lane=lane_of[record.pk],
             fact=_fact(record, fact),
             priority=Priority(record.priority).label if getattr(record, "priority", "none") != "none" else "",
             people=tuple(people[one] for one in _person_ids(record, board.record_type) if one in people),
@@ -230,17 +230,6 @@ def _fact(record: Any, name: str) -> str:
     if name == "due_on":
         return f"due {value:%d %b}"
     return f"{value} {record.currency}".strip() if name == "amount" else str(value)
-
-
-def lane_of_record(record: Any, lane_field: str) -> str:
-    """The lane of an instance, as ``loads.lane_of`` gives it for canonical values."""
-    if not lane_field:
-        return ""
-    field: Any = record._meta.get_field(lane_field)
-    value = getattr(record, field.attname)
-    if isinstance(field, SetField):
-        return str(value[0]) if value else ""
-    return "" if value is None else str(value)
 
 
 def _person_ids(record: Any, kind: str) -> list[str]:
@@ -313,16 +302,12 @@ def stage_sizes(board: Board, layout: Layout) -> dict[str, Any]:
 def cell_counts(board: Board, layout: Layout) -> dict[tuple[str, str], int]:
     """Cards per (stage, lane); only where the board has lanes."""
     counts: dict[tuple[str, str], int] = {}
-    rows = cards_of(board.tenant_id, board.record_type).values_list("stage", layout.lane_field)
-    for stage, value, number in rows.annotate(n=Count("pk")):
-        lane = (
-            (str(value[0]) if value else "")
-            if isinstance(value, list)
-            else ""
-            if value is None
-            else str(value)
-        )
-        counts[stage, lane] = counts.get((stage, lane), 0) + number
+    rows = cards_of(board.tenant_id, board.record_type).annotate(
+        cell_lane=lane_expression(board.record_type, layout.lane_field)
+    )
+    for stage, value, number in rows.values_list("stage", "cell_lane").annotate(n=Count("pk")):
+        key = stage, lane_text(value)
+        counts[key] = counts.get(key, 0) + number
     return counts
 
 
@@ -331,7 +316,7 @@ def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
     if not layout.lane_field:
         return []
     values = sorted({lane for _, lane in cell_counts(board, layout)} - {""})[:50]
-    names = _lane_names(board, layout.lane_field, values)
+    names = lane_names(board, layout.lane_field, values)
     found = [(value, names.get(value, value)) for value in values]
     if layout.lane_field == "priority":
         order = {value: index for index, value in enumerate(reversed(Priority.values))}
@@ -339,17 +324,6 @@ def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
     else:
         found.sort(key=lambda lane: lane[1].lower())
     return [*found, ("", "None")]
-
-
-def _lane_names(board: Board, lane_field: str, values: Sequence[str]) -> dict[str, str]:
-    target = record_spec(board.record_type).fields[lane_field].target
-    if lane_field == "priority":
-        return dict(zip(Priority.values, Priority.labels, strict=True))
-    if target is None or target not in RECORD_TYPES:
-        return {}
-    model: Any = RECORD_TYPES[target]
-    rows = model._default_manager.filter(tenant_id=board.tenant_id, pk__in=values)
-    return {str(row.pk): str(row) for row in rows}
 
 
 def members(tenant: Tenant) -> list[tuple[str, str]]:

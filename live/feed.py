@@ -109,7 +109,7 @@ _COLUMNS = ("room", "seq", "tenant_id", "type", "payload", "created_at")
 
 def _insert(rows: Sequence[LiveEvent]) -> None:
     """Written out: a move publishes two events, and the ORM's INSERT costs as much as the rest of them."""
-    fields = [LiveEvent._meta.get_field(name) for name in _COLUMNS]
+    fields: list[Any] = [LiveEvent._meta.get_field(name) for name in _COLUMNS]
     quote = connection.ops.quote_name
     marks = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(rows))
     with connection.cursor() as cursor:

@@ -14,8 +14,8 @@ from boards.defaults import layout_of
 from boards.models import Board, Preference
 from live.feed import publish
 
-from . import loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import InvalidConfig, NotAllowed, StageHasCards, StaleConfig
 from .moves import MAX_BULK, Card, cards_move
 from .neighbours import Target
@@ -65,7 +65,7 @@ def config_update(
 def _with_cards(board: Board, stages: set[str]) -> dict[str, int]:
     if not stages:
         return {}
-    rows = loads.cards_of(board.tenant_id, board.record_type).filter(stage__in=stages)
+    rows = cards_of(board.tenant_id, board.record_type).filter(stage__in=stages)
     return {row["stage"]: row["cards"] for row in rows.values("stage").annotate(cards=Count("pk"))}
 
 
@@ -87,7 +87,7 @@ def _relocate(
 
 def _move_all(board: Board, stage: str, target: str, actor: Actor, now: datetime) -> None:
     while True:
-        rows = loads.cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
+        rows = cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
         page = list(rows.values_list("pk", flat=True)[:MAX_BULK])
         if not page:
             return

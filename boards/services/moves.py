@@ -35,8 +35,9 @@ from workspace.services import (
 )
 from workspace.services.single import stale as stale_record
 
-from . import loads
+from . import lanes, loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import (
     BadMove,
     Busy,
@@ -179,6 +180,7 @@ class _Carry:
         self.type = self.board.record_type
         self.states: dict[UUID, RecordState] = {}
         self.cards: list[RecordState] = []
+        self.lane_of: dict[UUID, str] | None = None
 
     def run(self) -> Moved:
         self._read()
@@ -207,7 +209,7 @@ class _Carry:
         wish = self.wish
         ids: list[Any] = [card.id for card in wish.cards]
         if len(ids) > 1:  # two bulk moves lock their rows in the same order
-            rows = loads.cards_of(self.board.tenant_id, self.type).filter(pk__in=ids)
+            rows = cards_of(self.board.tenant_id, self.type).filter(pk__in=ids)
             list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
         ids += [one for one in (wish.target.after, wish.target.before) if one is not None]
         further = (
@@ -283,9 +285,7 @@ class _Carry:
         return (None, further) if target.edge == "top" else (further or None, None)
 
     def _next_rank(self, rank: str) -> str | None:
-        column = loads.cards_of(self.board.tenant_id, self.type).filter(
-            stage=self.wish.target.stage, rank__gt=rank
-        )
+        column = cards_of(self.board.tenant_id, self.type).filter(stage=self.wish.target.stage, rank__gt=rank)
         return column.order_by("rank").values_list("rank", flat=True).first()
 
     def _neighbour(self, card: UUID) -> RecordState:
@@ -319,8 +319,8 @@ class _Carry:
         writes = []
         for state, (stage, rank) in zip(self.cards, places, strict=True):
             values: dict[str, Any] = {"stage": stage, "rank": rank}
-            if lane is not None and lane != loads.lane_of(state.values, lane_field):
-                values |= loads.lane_values(state, lane_field, lane)
+            if lane is not None and lane != self._lanes()[state.id]:
+                values |= lanes.lane_values(state, lane_field, lane)
             writes.append(RecordWrite(state.id, values, state))
         token = own_write.set(True)
         try:
@@ -367,12 +367,18 @@ class _Carry:
             )  # fmt: skip
         return worst
 
+    def _lanes(self) -> dict[UUID, str]:
+        """The lane in which each card is, looked up when somebody first asks."""
+        if self.lane_of is None:
+            self.lane_of = lanes.lanes_of_states(self.board, self.layout.lane_field, self.cards)
+        return self.lane_of
+
     def _cells(self, places: Sequence[tuple[str, str]]) -> list[rules.Cell]:
         """The limited cells into which a card comes from elsewhere."""
         found: dict[tuple[str, str | None], rules.Cell] = {}
         lane_field, wanted = self.layout.lane_field, self.wish.target.lane
         for state, (stage, _) in zip(self.cards, places, strict=True):
-            old_lane = loads.lane_of(state.values, lane_field) if lane_field else None
+            old_lane = self._lanes()[state.id] if lane_field else None
             lane = wanted if wanted is not None else old_lane
             for cell in rules.limited_cells(self.layout, stage, lane):
                 moved_in = state.values["stage"] != stage or (cell.lane is not None and old_lane != lane)
