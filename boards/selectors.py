@@ -18,7 +18,7 @@ from django.db.models.functions import RowNumber
 
 from boards.core.layout import Layout
 from boards.defaults import ASSIGNEE, layout_of
-from boards.models import Board, Move, Preference
+from boards.models import Board, Move, Preference, SavedView
 from boards.services.cards import cards_of
 from boards.services.lanes import in_lane, lane_expression, lane_names, lane_text, lanes_of_records
 from boards.services.moves import stream_id
@@ -335,18 +335,22 @@ def members(tenant: Tenant) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Own:
-    """What a person set for themselves."""
+    """What a person set for themselves, and the views that are shared with them."""
 
     collapsed: tuple[str, ...]
     views: tuple[Mapping[str, str], ...] = field(default=())
+    shared: tuple[Mapping[str, str], ...] = field(default=())
 
 
 def own_settings(board: Board, user: Any, layout: Layout) -> Own:
     """The user's collapsed columns over the board's default (settled question 12)."""
     row = Preference.objects.filter(board=board, user=user).first()
+    views = SavedView.objects.filter(board=board).select_related("user").order_by("name")
+    shared = tuple({"name": view.name, "query": view.query, "by": str(view.user or "")} for view in views)
     if row is None:
-        return Own(layout.collapsed)
-    return Own(tuple(row.collapsed if row.collapsed is not None else layout.collapsed), tuple(row.views))
+        return Own(layout.collapsed, (), shared)
+    collapsed = row.collapsed if row.collapsed is not None else layout.collapsed
+    return Own(tuple(collapsed), tuple(row.views), shared)
 
 
 # ---------------------------------------------------------------- events

@@ -74,6 +74,12 @@ def lock_take_over(*, board: Board, card: UUID, actor: Actor, now: datetime) -> 
     return lock_take(board=board, card=card, actor=actor, now=now)
 
 
+def lock_of(board: Board, card: UUID, now: datetime) -> CardLock | None:
+    """The living lock on a card of this board's type."""
+    rows = CardLock.objects.filter(record_id=card, tenant_id=board.tenant_id, expires_at__gt=now)
+    return rows.select_related("holder").first()
+
+
 def locks_of(board: Board, now: datetime) -> dict[str, dict[str, Any]]:
     """Card → who holds it and until when."""
     rows = CardLock.objects.filter(
