@@ -276,6 +276,60 @@ def test_a_phone_shows_one_column_and_a_press_drags(visit: Visits, house: House,
     assert re.search(r"/boards/[0-9a-f-]+$", page.url)
 
 
+def test_who_edits_a_card_holds_it_and_others_see_and_may_take_over(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    boat = desk(boat="backlog")["boat"]
+    record = f"/admin/workspace/task/{boat.pk}/change/"
+    visit.expected += ["/api/v1/kanban/lock/", "/api/v1/kanban/move"]
+    board, editing = visit("manager", BOARD), visit("operator", record)
+    expect(board.locator("[data-live-status]").first).to_have_text("Live")
+    editing.get_by_label("Title").fill("boat, red")
+    expect(card(board, "boat").locator("[data-lock]")).to_have_text(re.compile("operator is editing"))
+    card(board, "boat").focus()
+    board.keyboard.press("Space")
+    board.keyboard.press("ArrowRight")
+    board.keyboard.press("Space")
+    expect(board.get_by_role("alert").first).to_contain_text("operator is editing this card")
+    expect_column(board, "backlog", "boat")
+    reading = visit("manager", record)
+    expect(reading.get_by_text("operator is editing this card. You can read along.")).to_be_visible()
+    expect(reading.locator('[name="_save"]')).to_be_disabled()
+    reading.get_by_role("button", name="Take over").click()
+    expect(reading.locator('[name="_save"]')).to_be_enabled()
+    expect(editing.get_by_text("manager is editing this card. You can read along.")).to_be_visible()
+    expect(editing.locator('[name="_save"]')).to_be_disabled()
+    expect(card(board, "boat").locator("[data-lock]")).to_have_text(re.compile("manager is editing"))
+    reading.get_by_label("Title").fill("boat, blue")
+    reading.locator('[name="_save"]').click()
+    expect(card(board, "boat").locator("[data-lock]")).to_be_hidden()
+    expect(editing.locator('[name="_save"]')).to_be_enabled()
+    assert house.fresh(boat).title == "boat, blue"
+
+
+def test_a_filter_is_kept_as_a_view_for_everybody(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="todo")
+    page = visit("operator", f"{BOARD}")
+    page.get_by_label("Find in this board").fill("boat")
+    page.get_by_label("Find in this board").press("Enter")
+    expect(page.locator("[data-card]")).to_have_count(1)
+    page.get_by_role("button", name="Save view").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Boats")
+    dialog.get_by_label("For everybody on this board").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".board-views")).to_be_visible()
+    other = visit("viewer", BOARD)
+    other.locator(".board-views summary").click()
+    other.get_by_role("link", name="Boats").click()
+    expect(other.locator("[data-card]")).to_have_count(1)
+    other.locator(".board-views summary").click()
+    expect(other.get_by_label("Forget the shared view Boats")).to_have_count(0)
+    page.locator(".board-views summary").click()
+    page.get_by_label("Forget the shared view Boats").click()
+    expect(page.locator(".board-views")).to_have_count(0)
+
+
 def test_a_card_moved_here_moves_at_the_desk_and_the_other_way_round(visit: Visits, house: House) -> None:
     integration = house.connect()
     ticket = str(house.ticket("Printer on floor 2 jams")["id"])

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const holder = document.querySelector("[data-lease]");
-  const saving = document.querySelector('form [name="_save"]'), form = saving && saving.form;
+  const saving = document.querySelector('[name="_save"]'), form = saving && saving.form;
   if (!holder || !form) return;
   const { card, type, api, tenant } = holder.dataset;
   const session = crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -26,7 +26,7 @@
     words.textContent = sentence;
     box.hidden = !sentence;
     take.hidden = !sentence || !("takeOver" in holder.dataset);
-    form.querySelectorAll('[type="submit"]').forEach((button) => { button.disabled = Boolean(sentence); });
+    Array.from(form.elements).filter((one) => one.type === "submit").forEach((button) => { button.disabled = Boolean(sentence); });
   }
 
   async function hold(more) {
