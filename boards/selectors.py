@@ -143,8 +143,12 @@ def column_page(
     return CardPage(tuple(card_views(board, layout, found)), last)
 
 
-#: cards of a cell that a board with lanes shows at first
+#: cards of a cell that a board with lanes shows at first: so many, and fewer where there are many cells
 CELL = 20
+#: cards that all cells together show at first
+IN_ALL = 300
+#: lanes that a board shows; the page says how many more there are
+MAX_LANES = 50
 
 
 def cell_pages(
@@ -155,18 +159,19 @@ def cell_pages(
     rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(cell_lane=lane)
     number = Window(RowNumber(), partition_by=[F("stage"), F("cell_lane")], order_by=["rank", "pk"])
     rows = rows.annotate(number=number)
-    found = list(rows.filter(number__lte=CELL + 1).order_by("rank", "pk"))
+    size = max(1, min(CELL, IN_ALL // max(1, len(named) * len(layout.keys))))
+    found = list(rows.filter(number__lte=size + 1).order_by("rank", "pk"))
     cells: dict[tuple[str, str], list[Any]] = {}
     for record in found:
         cells.setdefault((record.stage, lane_text(record.cell_lane)), []).append(record)
     shown = {
         view.id: view
-        for view in card_views(board, layout, [row for rows in cells.values() for row in rows[:CELL]])
+        for view in card_views(board, layout, [row for rows in cells.values() for row in rows[:size]])
     }
     pages = {}
     for key, records in cells.items():
-        last = records[CELL - 1] if len(records) > CELL else None
-        cards = tuple(shown[record.pk] for record in records[:CELL])
+        last = records[size - 1] if len(records) > size else None
+        cards = tuple(shown[record.pk] for record in records[:size])
         pages[key] = CardPage(cards, _pack(last.rank, last.pk) if last is not None else "")
     return pages
 
@@ -312,10 +317,10 @@ def cell_counts(board: Board, layout: Layout) -> dict[tuple[str, str], int]:
 
 
 def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
-    """(value, name) of the swimlanes that have cards, at most 50; cards without a value last."""
+    """(value, name) of the swimlanes that have cards, at most ``MAX_LANES``; cards without a value last."""
     if not layout.lane_field:
         return []
-    values = sorted({lane for _, lane in cell_counts(board, layout)} - {""})[:50]
+    values = _lane_values(board, layout)[:MAX_LANES]
     names = lane_names(board, layout.lane_field, values)
     found = [(value, names.get(value, value)) for value in values]
     if layout.lane_field == "priority":
@@ -324,6 +329,15 @@ def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
     else:
         found.sort(key=lambda lane: lane[1].lower())
     return [*found, ("", "None")]
+
+
+def _lane_values(board: Board, layout: Layout) -> list[str]:
+    return sorted({lane for _, lane in cell_counts(board, layout)} - {""})
+
+
+def hidden_lanes(board: Board, layout: Layout) -> int:
+    """Lanes with cards that the board has no room for."""
+    return max(0, len(_lane_values(board, layout)) - MAX_LANES) if layout.lane_field else 0
 
 
 def members(tenant: Tenant) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from boards.selectors import (
     cell_pages,
     column_page,
     filtered,
+    hidden_lanes,
     lanes,
     own_settings,
     stage_counts,
@@ -104,7 +105,7 @@ class BoardPage(BoardBase):
             "present": present(self.board, now), "buttons": undoable(self.board, request.user),
             "check": last_check(self.stream()), "live_room": self.board.room, "live_after": live_after, "live_on": "",
             "query": request.GET.urlencode(), "data": self.data(last_seq, now, counts),
-            "lane_rows": self.lane_rows(found),
+            "lane_rows": self.lane_rows(found), "hidden_lanes": hidden_lanes(self.board, self.layout),
         }  # fmt: skip
         return self.render(context=context)
 

@@ -34,6 +34,7 @@ from workspace.services import (
     records_write,
 )
 from workspace.services.single import stale as stale_record
+from workspace.wakeups import wake
 
 from . import lanes, loads
 from .actors import Actor
@@ -54,6 +55,8 @@ from .neighbours import Target, neighbour_query
 from .sequence import locks_of_others, moves_announce, moves_insert, numbers_take
 
 MAX_BULK = 500
+#: a command with so many cards is followed by a snapshot
+BULK = 100
 TRIES = 4
 
 #: set while a move of ours writes records: the hook for changes from elsewhere then keeps out
@@ -195,6 +198,8 @@ class _Carry:
         moves_insert(moves)
         by = person(self.wish.actor.user)
         moves_announce(self.board.room, self.board.tenant_id, number.board_id, moves, by)
+        if len(moves) >= BULK:
+            wake("boards.take_bulk_snapshot", board_id=str(number.board_id))
         warnings: tuple[str, ...] = ()
         if worst is not None and worst.over:
             sentence = rules.full_sentence(self.layout, worst)

@@ -225,6 +225,52 @@ def test_a_page_that_was_offline_shows_what_it_missed(visit: Visits, house: Hous
     ]
 
 
+def test_a_card_dropped_while_offline_is_saved_once_when_the_network_is_back(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    desk(boat="backlog", door="review")
+    page = visit("operator", BOARD)
+    expect(page.locator("[data-live-status]").first).to_have_text("Live")
+    page.context.set_offline(True)
+    over = card(page, "door").bounding_box()
+    drag(page, "boat", over["x"] + 60, over["y"] + 4)
+    expect(card(page, "boat")).to_have_class(re.compile("is-slow"))
+    expect(page.locator("ol[data-stage=review] .card__title")).to_have_text(["boat", "door"])
+    assert stored(house, "review") == ["door"]
+    visit.complaints.clear()
+    page.context.set_offline(False)
+    expect_column(page, "review", "boat", "door")
+    assert stored(house, "review") == ["boat", "door"]
+    assert house.worker.do(lambda: Move.objects.filter(source="ui").count()) == 1
+    visit.complaints[:] = [
+        each for each in visit.complaints if "ERR_INTERNET" not in each and "WebSocket" not in each
+    ]
+
+
+def test_a_finger_presses_and_drags_and_a_swipe_only_scrolls(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="todo")
+    page = visit("operator", BOARD, has_touch=True)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: float) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    box, over = card(page, "boat").bounding_box(), card(page, "door").bounding_box()
+    x, y = box["x"] + 60, box["y"] + box["height"] - 8
+    touch("touchStart", x, y)
+    touch("touchMove", x + 40, y + 30)
+    touch("touchEnd")
+    expect_column(page, "backlog", "boat")
+    touch("touchStart", x, y)
+    page.wait_for_timeout(450)
+    for step in range(1, 9):
+        touch("touchMove", x + (over["x"] + 60 - x) * step / 8, y + (over["y"] + 4 - y) * step / 8)
+    touch("touchEnd")
+    expect_column(page, "todo", "boat", "door")
+    assert stored(house, "todo") == ["boat", "door"]
+
+
 def test_a_thousand_cards_are_read_fifty_by_fifty_with_a_bounded_page(
     visit: Visits, house: House, desk: Desk
 ) -> None:
@@ -260,7 +306,7 @@ def test_the_pages_have_no_serious_finding(
     assert serious(page) == []
 
 
-def test_a_phone_shows_one_column_and_a_press_drags(visit: Visits, house: House, desk: Desk) -> None:
+def test_a_phone_shows_one_column_and_moves_by_touch(visit: Visits, house: House, desk: Desk) -> None:
     desk(boat="backlog", door="todo")
     page = visit("operator", BOARD, viewport=PHONE, has_touch=True, is_mobile=True)
     expect(page.locator("section[data-column=backlog]")).to_be_visible()

@@ -13,7 +13,8 @@ from boards.services.errors import BadMove, ColumnFull
 from integrations.models import Integration, Mapping
 from tests.integration.boards.conftest import column, configure
 from tests.integration.boards.test_pages import page, signed_in
-from workspace.models import Task
+from workspace.models import OriginKind, Task
+from workspace.services import Origin, record_create
 
 Make = Callable[..., Task]
 
@@ -64,3 +65,20 @@ def test_a_card_moves_within_its_integrations_lane_and_not_into_another(
     with pytest.raises(BadMove, match="keeps the integration it comes from"):
         move(alice, two.pk, "todo", lane="")
     assert (column("review"), column("backlog")) == (["one", "ours"], ["two"])
+
+
+def test_a_board_with_very_many_lanes_says_so_and_shows_few_cards_of_each(
+    board: Board, alice: User, make_task: Make
+) -> None:
+    configure(board, lane_field="project")
+    tasks = [make_task(f"card {number}") for number in range(54)]
+    for number, task in enumerate(tasks[:52]):
+        project = record_create(
+            tenant=board.tenant, record_type="project", values={"name": f"project {number}"},
+            origin=Origin(OriginKind.SYSTEM), now=task.created_at,
+        )  # fmt: skip
+        Task.objects.filter(pk=task.pk).update(project_id=project.pk)
+    html = signed_in(alice).get(page(board)).content.decode()
+    assert html.count("lane__name") == 51  # and those without a project
+    assert "2 more lanes with cards are not shown" in html
+    assert html.count("data-card=") == 51  # one of the two without a project is behind "Show more"
