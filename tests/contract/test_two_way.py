@@ -117,7 +117,7 @@ def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -
             connector=stand.fixture.slug or slug,
             base_url=stand.base_url,
             options=dict(stand.settings),
-            secrets=dict(stand.fixture.secrets),
+            secrets=_secrets(stand),
             activate=True,
             conflict_strategy="manual_review",
             create_missing_externally=True,
@@ -132,6 +132,12 @@ def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -
         return hub
 
     return make
+
+
+def _secrets(stand: Stand) -> dict[str, Any]:
+    """The stand-in's credentials; the secret that signs its webhooks too, where people enter that."""
+    signs = registry.get(stand.fixture.slug or stand.vendor.slug).webhook_secret_from
+    return {**({signs: stand.fixture.webhook_secret} if signs else {}), **stand.fixture.secrets}
 
 
 def _text_link(resource: Resource) -> LinkSpec | None:

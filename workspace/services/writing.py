@@ -16,7 +16,7 @@ from workspace.bulk import insert_rows, update_rows
 from workspace.hooks import Placed, Placement, stage_change_hooks, stage_hooks
 from workspace.kinds import FieldSpec, RecordSpec, record_spec
 from workspace.models import Change, ChangeKind, OriginKind, Record, Tenant
-from workspace.wakeups import wake
+from workspace.wakeups import wake_once
 
 from .drafts import Draft, check_references, draft
 from .types import Origin, RecordWrite, WriteResult, WriteStatus
@@ -64,7 +64,7 @@ def records_write(
         stage_hooks_end(placed, [_placement(spec, made) for made in written] if placed else [])
         _announce(spec, written, tenant)
         if not drained:
-            wake("sync.drain_changes")
+            wake_once("sync.drain_changes")
     return [_result(made) for made in drafts]
 
 

@@ -18,7 +18,8 @@ from boards.models import Board, Move, PeriodKind, SnapshotReason, Source, Stage
 from boards.selectors import column_page, layout_for, stage_counts
 from boards.services.checks import verify
 from boards.services.errors import BoardError, NothingToUndo
-from boards.services.moves import Card, Target, cards_move
+from boards.services.moves import Card, cards_move
+from boards.services.neighbours import Target
 from boards.services.rollup import figures_of, roll_up
 from boards.services.snapshots import events_of, snapshot_take, state_at
 from boards.services.undo import redo, undo
