@@ -1,7 +1,8 @@
 """The project (v2) behind the settings: its fields and items, read page-wise and written through GraphQL.
 
-Source: GitHub's public GraphQL schema (npm ``@octokit/graphql-schema`` 15.26) and docs.github.com, “Using the API to
-manage Projects”, “Rate limits and node limits for the GraphQL API”, read 2026.
+Source: GitHub's public GraphQL schema (npm ``@octokit/graphql-schema`` 15.26; newer are ``archivedStates`` and
+``RemovedFromProjectV2Event``) and docs.github.com, “Using the API to manage Projects”, “Rate limits and node limits for
+the GraphQL API”, read 2026.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ fragment Value on ProjectV2ItemFieldValue {
   ... on ProjectV2ItemFieldNumberValue { number }
 }"""
 PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+_STATES, _LEFT = "archivedStates", "RemovedFromProjectV2Event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,14 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where an issue stands: its item, or, with none, when it was last taken out ("" if never, or not known)."""
+
+    item: Mapping[str, Any] | None
+    left_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MovedItem:
     """An item of the walk over the project, with what it says of its issue."""
 
@@ -103,7 +113,7 @@ class Board:
         self.owner = choice.owner or owner
         self._api = GraphApi(session, graphql_path(session.base_url), RULES)
         self._project: Project | None = None
-        self._knows_archived = True  # servers before 2025 do not know ``archivedStates``
+        self._lacks: set[str] = set()  # what an older server turned out not to know
         self._names = dict(choice.fields)
         self._declared = ", ".join(f"${role}: String!" for role in choice.fields)
         values = " ".join(f"{role}: fieldValueByName(name: ${role}) {{ ...Value }}" for role in choice.fields)
@@ -162,29 +172,43 @@ class Board:
             fields,
         )
 
-    def items_of(self, node_ids: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
-        """Each issue's item in the project, None where it has none: one query for a hundred issues.
+    def items_of(self, node_ids: Sequence[str]) -> dict[str, Place]:
+        """Where each issue stands in the project: one query for a hundred issues.
 
         Issues that GraphQL does not show (any more) are not in the answer.
         """
         ours = self.project().id
-        found: dict[str, Mapping[str, Any] | None] = {}
+        found: dict[str, Place] = {}
+        for start in range(0, len(node_ids), PAGE):
+            given = self._page_of_issues(list(node_ids[start : start + PAGE]))
+            for row in given.rows("nodes", "issues"):
+                listing = row.get("projectItems") if isinstance(row, dict) else None
+                if isinstance(listing, dict) and row.get("id"):
+                    item = self._ours_in(str(row["id"]), listing, ours)
+                    found[str(row["id"])] = Place(item, "" if item else _left_at(row, ours))
+        return found
+
+    def _page_of_issues(self, ids: list[str]) -> GraphAnswer:
+        left = (
+            ""
+            if _LEFT in self._lacks
+            else "timelineItems(last: 5, itemTypes: [REMOVED_FROM_PROJECT_V2_EVENT]) { nodes { "
+            f"... on {_LEFT} {{ createdAt project {{ id }} }} }} }}"
+        )
         query = (
-            f"query ($ids: [ID!]!, {self._declared}) {{ nodes(ids: $ids) {{ ... on Issue {{ id projectItems("
+            f"query ($ids: [ID!]!, {self._declared}) {{ nodes(ids: $ids) {{ ... on Issue {{ id {left} projectItems("
             f"first: {PROJECTS_OF_AN_ISSUE}, includeArchived: true) {{ {PAGE_INFO} nodes {{ ...Item }} }} }} }} }} "
             f"{self._fragments}"
         )
-        for start in range(0, len(node_ids), PAGE):
-            ids = list(node_ids[start : start + PAGE])
-            given = self.ask(query, {"ids": ids, **self._names}, partial=True)
-            for row in given.rows("nodes", "issues"):
-                if not isinstance(row, dict) or not row.get("id"):
-                    continue
-                listing = row.get("projectItems")
-                if not isinstance(listing, dict):
-                    continue
-                found[str(row["id"])] = self._ours_in(str(row["id"]), listing, ours)
-        return found
+        try:
+            return self.ask(query, {"ids": ids, **self._names}, partial=True)
+        except RecordProblem as error:
+            if not left or not any(
+                word in error.message for word in (_LEFT, "REMOVED_FROM_PROJECT_V2_EVENT")
+            ):
+                raise
+            self._lacks.add(_LEFT)
+            return self._page_of_issues(ids)
 
     def _ours_in(self, node_id: str, listing: Mapping[str, Any], ours: str) -> Mapping[str, Any] | None:
         """The item of our project in an issue's list of items; further pages only for issues in many projects."""
@@ -211,7 +235,7 @@ class Board:
         GitHub orders items by position alone, and its filter ``updated:`` works by whole days on a search index that
         lags: so all are walked, a hundred at a time, and the caller picks by ``updated_at``.
         """
-        states = ", archivedStates: [ARCHIVED, NOT_ARCHIVED]" if self._knows_archived else ""
+        states = "" if _STATES in self._lacks else f", {_STATES}: [ARCHIVED, NOT_ARCHIVED]"
         query = (
             f"query ($project: ID!, $after: String, {self._declared}) {{ node(id: $project) {{ ... on ProjectV2 {{ "
             f"items(first: {PAGE}, after: $after{states}) {{ {PAGE_INFO} nodes {{ ...Item content {{ "
@@ -220,9 +244,9 @@ class Board:
         try:
             given = self.ask(query, {"project": self.project().id, "after": after, **self._names})
         except RecordProblem as error:
-            if not states or "archivedStates" not in error.message:
+            if not states or _STATES not in error.message:
                 raise
-            self._knows_archived = False
+            self._lacks.add(_STATES)
             return self.page(after)
         except RecordGone as error:
             raise ConfigurationProblem(self._unseen(), code="missing", exchange=error.exchange) from error
@@ -353,6 +377,14 @@ def graphql_path(base_url: str) -> str:
     """github.com has it below the API's address, an Enterprise server beside it (``/api/graphql``)."""
     head, is_enterprise, _ = base_url.partition("/api/v3")
     return f"{head}/api/graphql" if is_enterprise else "/graphql"
+
+
+def _left_at(row: Mapping[str, Any], ours: str) -> str:
+    nodes = read_path(row, "timelineItems.nodes", None) or ()
+    return max(
+        (str(one.get("createdAt") or "") for one in nodes if read_path(one, "project.id", None) == ours),
+        default="",
+    )
 
 
 def _value_in(role: str, value: Any) -> Any:

@@ -34,6 +34,7 @@ PRIORITY_WORDS: Mapping[str, str] = {
 #: where a row keeps its item: the item as ``board.item_in`` gives it, None if the issue is not in the project;
 #: without this key nothing is known
 ITEM = "project_item"
+LEFT = "project_left_at"  # when an issue without an item was taken out of the project
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from connectors.base.types import Absence, AbsenceKind, ExternalRecord, Page
 
 from .board import Board
 from .issues import Options, normalised, number_in
-from .projects import ITEM
+from .projects import ITEM, LEFT
 from .session import GitHubSession
 from .text import take_apart
 
@@ -145,7 +145,7 @@ class GitHubReader(RestClient):
             case "issue":
                 data = normalised(row, self.options)
                 self._logins |= {str(user["id"]): user["login"] for user in row.get("assignees") or ()}
-                record = dataclasses.replace(record, updated_at=_latest(record.updated_at, row.get(ITEM)))
+                record = dataclasses.replace(record, updated_at=_latest(record.updated_at, row))
             case "comment":
                 data = self._comment(row)
                 record = dataclasses.replace(record, parent_id=number_in(row.get("issue_url")) or parent_id)
@@ -236,10 +236,9 @@ class GitHubReader(RestClient):
         """The issues with their items in the project; as they are where no project is chosen."""
         if self.board is None or not rows:
             return list(rows)
-        items = self.board.items_of([str(row.get("node_id") or "") for row in rows if row.get("node_id")])
-        return [
-            {**row, ITEM: items[str(row["node_id"])]} if row.get("node_id") in items else row for row in rows
-        ]
+        places = self.board.items_of([str(row["node_id"]) for row in rows if row.get("node_id")])
+        found = ((row, places.get(str(row.get("node_id")))) for row in rows)
+        return [row if at is None else {**row, ITEM: at.item, LEFT: at.left_at} for row, at in found]
 
     def _comments_of(self, number: str, since: datetime | None, token: Any) -> Page:
         params = {"per_page": PAGE_SIZE, "since": format_instant(since) if since else None}
@@ -367,9 +366,11 @@ class GitHubReader(RestClient):
         return digest([account, self.repository(afresh=True)["id"]])
 
 
-def _latest(issue_at: datetime | None, item: Mapping[str, Any] | None) -> datetime | None:
-    """When issue or item changed last: who wins by time must know of both."""
-    item_at = parse_instant(item["updated_at"]) if item else None
+def _latest(issue_at: datetime | None, row: Mapping[str, Any]) -> datetime | None:
+    """When issue or item changed last: who wins by time must know of both, and time must not run backwards when an
+    item is taken out."""
+    item = row.get(ITEM)
+    item_at = parse_instant(item["updated_at"] if item else row.get(LEFT))
     return max((at for at in (issue_at, item_at) if at is not None), default=None)
 
 

@@ -28,7 +28,7 @@ REQUESTS = RateBudget(5000, 3600)
 CONTENT = RateBudget(80, 60, quota_class="content")
 """New issues and comments: the secondary limit on content that notifies people."""
 GRAPHQL = RateBudget(5000, 3600, quota_class="graphql")
-"""Points of the GraphQL API, counted apart from REST; each document of ours costs one."""
+"""Points of the GraphQL API, counted apart from REST; each document of ours costs one, at most two."""
 
 RULES = (
     ErrorRule(Reaction.RATE_LIMITED, status=(403, 429), header="x-ratelimit-remaining", header_equals="0"),

@@ -67,6 +67,8 @@ class GitHubItems(GitHubState):
 
     def remove_item(self, item: Document, actor: int) -> None:
         self.world.drop("project_item", item["id"])
+        left = {"id": item["id"], "issue": item["issue"], "project": item["project"], "at": self.stamp()}
+        self.world.put("left_project", item["id"], left)
         self._tell_item(item, "deleted", actor)
 
     def _keep(self, item: Document, action: str, actor: int, **more: Any) -> Document:

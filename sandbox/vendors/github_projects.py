@@ -210,6 +210,15 @@ class GitHubProjects(GitHubItems):
             shown = [self._item_node(one) for one in rows if includeArchived or not one["archived"]]
             return _page("projectItems", shown, **page)
 
+        def timeline(itemTypes: list[str] | None = None, **page: Any) -> Any:
+            """Only of one kind: that the issue was taken out of a project."""
+            rows = self.world.where("left_project", lambda one: one["issue"] == issue["number"])
+            found = [self._left_node(one) for one in sorted(rows, key=lambda one: str(one["at"]))]
+            size = page.pop("last", None)
+            if not size:
+                return _page("timelineItems", found, **page)
+            return {**_page("timelineItems", found, first=MAX_PAGE), "nodes": found[-size:]}
+
         kind = "PullRequest" if issue["is_pull"] else "Issue"
         repository = {
             "id": node_id("R", issue["repo"]),
@@ -224,6 +233,16 @@ class GitHubProjects(GitHubItems):
             "updatedAt": issue["updated_at"],
             "repository": repository,
             "projectItems": items,
+            "timelineItems": timeline,
+        }
+
+    def _left_node(self, left: Mapping[str, Any]) -> Document:
+        project = self.world.get("project", left["project"])
+        return {
+            "__typename": "RemovedFromProjectV2Event",
+            "id": node_id("RFPVTE", left["id"]),
+            "createdAt": left["at"],
+            "project": self._project_node(project) if project else None,
         }
 
     def _content(self, item: Mapping[str, Any]) -> Document | None:

@@ -69,7 +69,11 @@ type Repository implements Node {{ id: ID! databaseId: Int nameWithOwner: String
 type Issue implements Node {{
   id: ID! number: Int! title: String! updatedAt: DateTime! repository: Repository!
   projectItems({_PAGE}, includeArchived: Boolean = true): ProjectV2ItemConnection!
+  timelineItems({_PAGE}, itemTypes: [IssueTimelineItemsItemType!]): IssueTimelineItemsConnection!
 }}
+enum IssueTimelineItemsItemType {{ REMOVED_FROM_PROJECT_V2_EVENT }}
+type RemovedFromProjectV2Event implements Node {{ id: ID! createdAt: DateTime! project: ProjectV2 }}
+union IssueTimelineItems = RemovedFromProjectV2Event
 type PullRequest implements Node {{ id: ID! number: Int! title: String! updatedAt: DateTime! repository: Repository! }}
 type DraftIssue implements Node {{ id: ID! title: String! updatedAt: DateTime! }}
 type ProjectV2 implements Node {{
@@ -101,6 +105,7 @@ union ProjectV2ItemContent = DraftIssue | Issue | PullRequest
 {_value("Text", "text: String")}
 union ProjectV2ItemFieldValue = ProjectV2ItemFieldDateValue | ProjectV2ItemFieldNumberValue
   | ProjectV2ItemFieldSingleSelectValue | ProjectV2ItemFieldTextValue
+{_connection("IssueTimelineItems")}
 {_connection("ProjectV2")}
 {_connection("ProjectV2Item")}
 {_connection("ProjectV2FieldConfiguration")}

@@ -231,7 +231,13 @@ def test_an_item_taken_out_is_no_deleted_issue_and_shows_in_a_full_listing(stand
     item = item_of(stand, 4)
     assert item is not None
     stand.vendor.remove("project_item", str(item["id"]))
+    before = stand.client.get("issue", "4").updated_at
     rows = {record.id: record for page in pages(stand) for record in page.records}
+    assert rows["4"].updated_at == before
+    assert before is not None
+    assert before > datetime.now(UTC) - timedelta(
+        minutes=1
+    )  # when it was taken out, as the issue's timeline says
     assert (rows["4"].data["hub"]["status"], rows["4"].data["hub"]["board"]) == ("open", "absent")
     stand.vendor.remove("issue", "6")
     explained = stand.client.explain_absence("issue", ["4", "6"])
@@ -261,6 +267,14 @@ def test_a_server_that_does_not_know_archived_states_is_asked_without(stand: Sta
     stand.vendor.fail("status", status=200, path="^/graphql", body={"errors": [{"message": words}]})
     second = stand.client.list_page("issue", since=since, token=first.next_token)
     assert [record.id for record in second.records] == ["4"]
+
+
+def test_a_server_that_does_not_know_when_items_left_is_asked_without(stand: Stand) -> None:
+    stand.client.get("issue", "2")
+    words = "No such type RemovedFromProjectV2Event, so it can't be a fragment condition"
+    stand.vendor.fail("status", status=200, path="^/graphql", body={"errors": [{"message": words}]})
+    assert stand.client.get("issue", "2").data["hub"]["status"] == DOING
+    assert "timelineItems" not in documents(stand)[-1]
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
