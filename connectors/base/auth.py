@@ -283,7 +283,9 @@ class ConsentRequest:
             pair = f"{self.client_id}:{client_secret}".encode()
             headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
         else:
-            body |= {"client_id": self.client_id, "client_secret": client_secret}
+            body["client_id"] = self.client_id
+            if client_secret:
+                body["client_secret"] = client_secret
         if self.consent.uses_pkce:
             body["code_verifier"] = self.verifier
         answer = session.fetch_token(

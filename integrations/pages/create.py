@@ -33,6 +33,7 @@ from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY
 from .base import HubView
+from .consent import consent_facts
 from .figures import system_name
 from .forms import OPTION, Bound, Group, Setting, bind, connection_group, read, secret_settings, with_options
 from .integration import BY_KEY, with_kinds
@@ -302,7 +303,7 @@ class Setup(HubView):
 
 
 def _test_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
-    return {}
+    return {"consent": consent_facts(view.request, integration)}
 
 
 def _what_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:

@@ -87,7 +87,8 @@ def _request(integration: Integration, kept: Mapping[str, str]) -> tuple[Consent
     if connector.consent is None:
         raise NotNow(f"{connector.name} grants no access in the browser: enter a token.")
     stored = secrets_resolve(integration.tenant, integration_secrets(integration))
-    if not stored.get("client_id") or not stored.get("client_secret"):
+    is_public = connector.consent.uses_pkce  # such a client may do without a secret (RFC 8252, section 8.4)
+    if not stored.get("client_id") or not (stored.get("client_secret") or is_public):
         raise NotNow("Enter the client id and client secret of your OAuth application first, and save them.")
     address = urlsplit(_address(integration))
     request = ConsentRequest(
@@ -99,7 +100,7 @@ def _request(integration: Integration, kept: Mapping[str, str]) -> tuple[Consent
         state=kept["state"],
         verifier=kept["verifier"],
     )
-    return request, str(stored["client_secret"])
+    return request, str(stored.get("client_secret") or "")
 
 
 def _address(integration: Integration) -> str:

@@ -91,6 +91,7 @@ class Choice(NamedTuple):
     value: str
     name: str
     lane_class: str = ""
+    is_own: bool = False  # the vendor's own status of just this resource
 
 
 def status_suggestion(name: str, lane_class: str, stages: Iterable[str]) -> str:
@@ -168,7 +169,8 @@ def _containers(integration: Integration, resource: Resource, client: Client | N
     seen: dict[str, Choice] = {}
     for row in rows:
         if row.kind in STATUS_KINDS and row.extra.get("resource") in (None, resource.name):
-            seen.setdefault(row.id, Choice(row.id, row.name, status_class(row)))
+            is_own = row.extra.get("resource") == resource.name
+            seen.setdefault(row.id, Choice(row.id, row.name, status_class(row), is_own))
     return list(seen.values())
 
 
@@ -189,7 +191,11 @@ def _refresh_one(
 ) -> None:
     built_in: Mapping[str, str] = (link.get("transform") or {}).get("map") or {}
     back: Mapping[str, str] = (link.get("transform") or {}).get("back") or {}
-    choices = {choice.value: choice for choice in containers if not built_in or choice.value in built_in}
+    choices = {
+        choice.value: choice
+        for choice in containers
+        if not built_in or choice.value in built_in or choice.is_own
+    }
     for value in built_in:  # statuses the vendor has no containers for, such as open and closed
         choices.setdefault(value, Choice(value, value))
     rows = {
