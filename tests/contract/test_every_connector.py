@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from connectors import registry
@@ -35,46 +37,37 @@ from reconcile.model import Unmapped
 from reconcile.transforms import find_transform
 from sandbox.app import vendor_classes
 from sandbox.hooks import Sender
-from sandbox.store import Store
-from tests.sandbox_fixtures import Stand
+from sandbox.store import Store, World
+from sandbox.vendor import ContractFixture
+from tests.sandbox_fixtures import Stand, filled
 
 Opener = Callable[..., Stand]
 WRITE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
-def _pairs() -> list[tuple[str, str]]:
-    """(stand-in, connector) of all stand-ins that offer a fixture and whose connector is there."""
+def _fixtures() -> dict[str, ContractFixture]:
+    """By stand-in: those that offer a fixture and whose connector is there."""
     sender = Sender()
-    found = []
-    for vendor in vendor_classes():
-        fixture = vendor(Store(), sender).contract_fixture()
-        if fixture is not None and (fixture.slug or vendor.slug) in registry.slugs():
-            found.append((vendor.slug, fixture.slug or vendor.slug))
+    offered = {vendor.slug: vendor(Store(), sender).contract_fixture() for vendor in vendor_classes()}
     sender.close()
-    return found
+    return {
+        slug: fixture
+        for slug, fixture in offered.items()
+        if fixture is not None and (fixture.slug or slug) in registry.slugs()
+    }
 
 
-PAIRS = _pairs()
+FIXTURES = _fixtures()
 
 
 def _resources() -> Iterator[Any]:
-    sender = Sender()
-    for slug, connector in PAIRS:
-        vendor = next(one for one in vendor_classes() if one.slug == slug)(Store(), sender)
-        fixture = vendor.contract_fixture()
-        assert fixture is not None
-        for resource in registry.get(connector).resources_of(_without_root(fixture.settings)):
+    for slug, fixture in FIXTURES.items():
+        settings = filled(fixture.settings, "http://127.0.0.1:1/stand-in")
+        for resource in registry.get(fixture.slug or slug).resources_of(settings):
             yield pytest.param(slug, resource.name, id=f"{slug}-{resource.name}")
-    sender.close()
 
 
-def _without_root(settings: Mapping[str, Any]) -> Any:
-    from tests.sandbox_fixtures import filled
-
-    return filled(settings, "http://127.0.0.1:1/stand-in")
-
-
-each_stand_in = pytest.mark.parametrize("slug", [slug for slug, _ in PAIRS])
+each_stand_in = pytest.mark.parametrize("slug", list(FIXTURES))
 each_resource = pytest.mark.parametrize(("slug", "name"), list(_resources()))
 
 
@@ -187,6 +180,45 @@ def test_every_row_has_a_text_id_and_aware_times(open_stand: Opener, slug: str, 
         assert record.updated_at is None or record.updated_at.tzinfo is not None
 
 
+def _fill(stand: Stand, resource: Resource, kind: str, count: int, parent: str | None) -> list[str]:
+    """Makes so many records there: one through the API, the others as its copies in the stand-in's store, all of one
+    moment. Where the store is not that simple, each through the API."""
+
+    def create(number: int) -> str:
+        fields = stand.fixture.samples[resource.name]
+        return stand.client.create(resource.name, fields, key=f"fill-{number}", parent_id=parent).id
+
+    ids = [create(0)]
+    world, first = stand.vendor.world, ids[0]
+    document = world.get(kind, first)
+    if document is not None and _copied(world, kind, document, first, 1):
+        listed = {record.id for record in walk(stand.client, resource.name, parent_id=parent)}
+        if _another(first, 1) in listed:
+            ids.append(_another(first, 1))
+            ids += [
+                _another(first, number)
+                for number in range(2, count)
+                if _copied(world, kind, document, first, number)
+            ]
+            return ids
+        world.drop(kind, _another(first, 1))
+    return [*ids, *(create(number) for number in range(1, count))]
+
+
+def _copied(world: World, kind: str, document: Any, id: str, number: int) -> bool:
+    fresh = _another(id, number)
+    if world.get(kind, fresh) is not None:
+        return False
+    text = orjson.dumps(document, default=str).decode()
+    world.put(kind, fresh, orjson.loads(re.sub(rf"(?<!\w){re.escape(id)}(?!\w)", fresh, text)))
+    return True
+
+
+def _another(id: str, number: int) -> str:
+    """An id of the same form: a larger number, or other last digits."""
+    return str(int(id) + number) if id.isdigit() else f"{id[:-6]}{900_000 + number}"
+
+
 @each_resource
 def test_paging_gives_every_record_once(open_stand: Opener, slug: str, name: str) -> None:
     stand = open_stand(slug)
@@ -203,10 +235,7 @@ def test_paging_gives_every_record_once(open_stand: Opener, slug: str, name: str
     parent = parent_of(stand, resource)
     stand.vendor.turn(limit_per_minute=100_000)
     before = {record.id for record in walk(stand.client, name, parent_id=parent)}
-    ids = [
-        stand.client.create(name, stand.fixture.samples[name], key=f"fill-{n}", parent_id=parent).id
-        for n in range(count)
-    ]
+    ids = _fill(stand, resource, kind, count, parent)
     listed = [record.id for record in walk(stand.client, name, parent_id=parent)]
     assert len(listed) == len(set(listed))
     assert set(listed) == before | set(ids)
@@ -511,8 +540,6 @@ def _received(stand: Stand, open_stand: Opener, *, body: bytes | None = None) ->
 
 @each_stand_in
 def test_a_genuine_webhook_is_accepted_and_gives_hints(open_stand: Opener, slug: str) -> None:
-    import orjson
-
     stand = open_stand(slug)
     webhooks, request = _received(stand, open_stand)
     secrets = ["the-old-secret", stand.fixture.webhook_secret]
