@@ -441,7 +441,7 @@ def sort_new(run: PageRun, records: list[ExternalRecord], counts: PageCounts) ->
     careful = {
         r.id for r in wanted if not r.complete or (rc.resource.parent and homes[r.parent_id or ""] is None)
     }
-    if creates.open_creates(rc.integration.id, rc.name).exists():
+    if creates.has_open_creates(rc.integration.id, rc.name):
         careful = {r.id for r in wanted}  # one of them may be the answer to a create of ours
     leave_placeholders(run, [r for r in wanted if r.id in careful], counts)
     return [record for record in wanted if record.id not in careful]
