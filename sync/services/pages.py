@@ -23,7 +23,7 @@ from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
 from live.feed import publish, sync_room
 from reconcile.model import HeldReason, Plan
-from reconcile.planner import plan_local_create
+from reconcile.planner import LocalCreates
 from sync import scopes
 from sync.context import References, ResourceContext
 from sync.pairs import Pair, Seen, state_after
@@ -283,8 +283,10 @@ def _stored_pair(
 
 
 def _references(rc: ResourceContext, pairs: list[Pair]) -> References:
-    inward = {ref for pair in pairs for ref in pair.references_in()}
-    outward = {ref for pair in pairs for ref in pair.references_out()}
+    inward = {ref for pair in pairs for ref in rc.field_map.references_in(pair.external_snapshot)}
+    outward = {
+        ref for pair in pairs if pair.local for ref in rc.field_map.references_out(pair.local_snapshot)
+    }
     return References().load(rc.integration, inward=inward, outward=outward)
 
 
@@ -479,15 +481,8 @@ def plan_new(run: PageRun, records: list[ExternalRecord]) -> Fresh:
     refs = _references(rc, pairs)
     for pair in pairs:
         pair.refs = refs
-    return [
-        (
-            pair,
-            plan_local_create(
-                field_map=rc.field_map, external=pair.external_snapshot, policy=rc.policy, ctx=refs
-            ),
-        )
-        for pair in pairs
-    ]
+    creates_here = LocalCreates(field_map=rc.field_map, policy=rc.policy, ctx=refs)
+    return [(pair, creates_here.plan(pair.external_snapshot)) for pair in pairs]
 
 
 def _create_all(run: PageRun, fresh: Fresh, counts: PageCounts) -> None:

@@ -219,7 +219,10 @@ def _log(
 def change_row(
     spec: RecordSpec, made: Draft, tenant: Tenant, origin: Origin, now: datetime, drained: bool
 ) -> tuple[Any, ...]:
-    changes = {name: {"from": made.old(name), "to": value} for name, value in made.changed.items()}
+    if made.state is None:
+        changes = {name: {"from": None, "to": value} for name, value in made.changed.items()}
+    else:
+        changes = {name: {"from": made.old(name), "to": value} for name, value in made.changed.items()}
     kind = ChangeKind.UPDATE if made.state else ChangeKind.CREATE
     return log_row(
         spec.record_type, made.record_id, _revision(made), kind, changes, tenant, origin, now, drained
