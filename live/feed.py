@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +27,10 @@ from .models import LiveEvent, LiveRoom
 logger = logging.getLogger(__name__)
 
 FEED_LIMIT = 200
+#: ids named in one event of many; a page that shows more reloads its list
+MANY_IDS = 100
+#: events of many go out at most so often while they are gathered
+GATHER_SECONDS = 1.0
 
 
 def sync_room(tenant_id: UUID | str) -> str:
@@ -41,6 +50,102 @@ def publish(room: str, type: str, payload: dict[str, Any], *, tenant_id: UUID | 
     between commit and publish loses only the hint: pages read their truth from the tables.
     """
     transaction.on_commit(lambda: _publish_now(room, type, payload, tenant_id), robust=True)
+
+
+def publish_many(
+    room: str,
+    type: str,
+    payload: dict[str, Any],
+    *,
+    count: int,
+    tenant_id: UUID | str | None = None,
+    **ids: list[str],
+) -> None:
+    """As ``publish`` for what happened to ``count`` rows at once; each list of ids is cut to the first hundred.
+
+    Within ``gathered`` such events are merged, if they differ in nothing but count and ids.
+    """
+    event = _Many(room, type, payload, tenant_id, count, ids)
+    transaction.on_commit(lambda: _gather(event), robust=True)
+
+
+@dataclass
+class _Many:
+    room: str
+    type: str
+    payload: dict[str, Any]
+    tenant_id: UUID | str | None
+    count: int
+    ids: dict[str, list[str]]
+
+    def takes_in(self, other: _Many) -> bool:
+        """Add the other one, unless it says something else or names ids for which there is no place."""
+        mine = (self.room, self.type, self.payload, self.ids.keys())
+        if mine != (other.room, other.type, other.payload, other.ids.keys()):
+            return False
+        room_left = all(len(self.ids[name]) + len(ids) <= MANY_IDS for name, ids in other.ids.items())
+        if not (room_left or other.count > MANY_IDS):
+            return False
+        self.count += other.count
+        self.ids = {name: (ids + other.ids[name])[:MANY_IDS] for name, ids in self.ids.items()}
+        return True
+
+    def publish(self) -> None:
+        ids = {name: each[:MANY_IDS] for name, each in self.ids.items()}
+        _publish_now(self.room, self.type, {**self.payload, "count": self.count, **ids}, self.tenant_id)
+
+
+class _Gathering(threading.local):
+    """What this thread holds back; None outside ``gathered``."""
+
+    held: list[_Many] | None = None
+    let_go_at = 0.0
+
+
+_gathering = _Gathering()
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """For a run of many short transactions: its events of many go out merged, once a second and at the end.
+
+    Gathered is only what has been committed. Call ``let_go`` before waiting for something else.
+    """
+    if _gathering.held is not None:
+        yield
+        return
+    _gathering.held, _gathering.let_go_at = [], 0.0
+    try:
+        yield
+    finally:
+        try:
+            let_go()
+        finally:
+            _gathering.held = None
+
+
+def let_go() -> None:
+    """Publish what ``gathered`` holds back."""
+    held = _gathering.held
+    if held:
+        events, held[:] = list(held), []
+        for event in events:
+            try:
+                event.publish()
+            except Exception:  # a hint is lost: pages read their truth from the tables
+                logger.warning("live.publish.failed", extra={"room": event.room}, exc_info=True)
+    _gathering.let_go_at = monotonic() + GATHER_SECONDS
+
+
+def _gather(event: _Many) -> None:
+    held = _gathering.held
+    if held is None:
+        event.publish()
+        return
+    if not any(one.takes_in(event) for one in held):
+        held.append(event)
+    if monotonic() >= _gathering.let_go_at:
+        let_go()
 
 
 def _publish_now(room: str, type: str, payload: dict[str, Any], tenant_id: UUID | str | None) -> None:

@@ -21,7 +21,7 @@ from conflicts.services import conflict_open, conflicts_journal, journal_row, op
 from connectors.base.types import ExternalRecord, Page
 from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
-from live.feed import publish, sync_room
+from live.feed import MANY_IDS, publish_many, sync_room
 from reconcile.model import HeldReason, Plan
 from reconcile.planner import LocalCreates
 from sync import scopes
@@ -35,8 +35,6 @@ from workspace.ids import new_id
 from workspace.models import OriginKind
 from workspace.services import Origin, RecordState, RecordWrite, WriteResult, records_read, records_write
 
-#: pairs named in one live event
-LIVE_IDS = 100
 KNOWN = (
     "id", "external_id", "fingerprint", "state", "record_id", "field_map_version", "last_synced_at", "lease_until",
     "external_updated_at", "is_dead",
@@ -328,17 +326,19 @@ def _apply(run: PageRun, plans: Planned, counts: PageCounts) -> None:
 
 
 def _announce(run: PageRun, pairs: Sequence[tuple[UUID, UUID | None]]) -> None:
-    """One live event per page, naming the first of its pairs; a page that shows more reloads."""
+    """A live event of the page, naming the first of its pairs; a page that shows more reloads."""
     if not pairs:
         return
     tenant_id = run.rc.integration.tenant_id
-    payload = {
-        "integration": str(run.rc.integration.id),
-        "count": len(pairs),
-        "ids": [str(mapping_id) for mapping_id, _ in pairs[:LIVE_IDS]],
-        "record_ids": [str(record_id) for _, record_id in pairs[:LIVE_IDS] if record_id],
-    }
-    publish(sync_room(tenant_id), "mappings.changed", payload, tenant_id=tenant_id)
+    publish_many(
+        sync_room(tenant_id),
+        "mappings.changed",
+        {"integration": str(run.rc.integration.id)},
+        count=len(pairs),
+        ids=[str(mapping_id) for mapping_id, _ in pairs[:MANY_IDS]],
+        record_ids=[str(record_id) for _, record_id in pairs[:MANY_IDS] if record_id],
+        tenant_id=tenant_id,
+    )
 
 
 def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], now: datetime) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connections, router
 
-from live.feed import publish, sync_room
+from live.feed import MANY_IDS, publish, publish_many, sync_room
 from reconcile.kinds import Kind
 from workspace.bulk import insert_rows, update_rows
 from workspace.hooks import Placed, Placement, stage_change_hooks, stage_hooks
@@ -20,9 +20,6 @@ from workspace.wakeups import wake
 
 from .drafts import Draft, check_references, draft
 from .types import Origin, RecordWrite, WriteResult, WriteStatus
-
-#: ids named in one live event; a page that shows more reloads its list
-LIVE_IDS = 100
 
 _CHANGE_COLUMNS = (
     "tenant_id", "record_type", "record_id", "revision", "kind", "changes", "origin", "user_id",
@@ -301,9 +298,10 @@ def _announce(spec: RecordSpec, drafts: list[Draft], tenant: Tenant) -> None:
         made = drafts[0]
         announce_one(spec.record_type, made.record_id, _revision(made), sorted(made.changed), tenant)
         return
-    ids = [str(made.record_id) for made in drafts[:LIVE_IDS]]
-    payload = {"type": spec.record_type, "count": len(drafts), "ids": ids}
-    publish(room, "records.changed", payload, tenant_id=tenant.pk)
+    ids = [str(made.record_id) for made in drafts[:MANY_IDS]]
+    publish_many(
+        room, "records.changed", {"type": spec.record_type}, count=len(drafts), ids=ids, tenant_id=tenant.pk
+    )
 
 
 def announce_one(record_type: str, record_id: UUID, revision: int, fields: list[str], tenant: Tenant) -> None:
