@@ -25,13 +25,13 @@ def main() -> None:
     asked = parser.parse_args()
     results = {cards: measure(cards, asked.moves) for cards in asked.cards}
     print(f"{'':24}" + "".join(f"{cards:>22,} cards" for cards in results))
-    for name in ("by_hand", "without_live", "by_service", "by_api", "first_page", "next_page", "board_api"):
+    for name in ("by_hand", "service_alone", "by_service", "by_api", "first_page", "next_page", "board_api"):
         cells = [
             f"{row[name]['per_second']:>9}/s p99 {row[name]['p99_ms']:>8} ms" for row in results.values()
         ]
         print(f"{name:24}" + "".join(f"{cell:>28}" for cell in cells))
-    for name in ("without_live", "by_service", "by_api"):
-        ratios = [row[name]["per_second"] / row["by_hand"]["per_second"] for row in results.values()]
+    for name in ("service_alone", "by_service", "by_api"):
+        ratios = [row["ratios"][name] for row in results.values()]
         print(f"{name + ' : by hand':24}" + "".join(f"{ratio:>28.2f}" for ratio in ratios))
     for cards, row in results.items():
         replay = row["replay"]

@@ -25,10 +25,12 @@ from boards.core.ranks import between  # noqa: E402
 from boards.models import Board  # noqa: E402
 from boards.selectors import column_page, layout_for, stage_counts  # noqa: E402
 from boards.services.actors import Actor, rights_of  # noqa: E402
-from boards.services.moves import Card, Target, card_move  # noqa: E402
+from boards.services.moves import Card, card_move  # noqa: E402
+from boards.services.neighbours import Target  # noqa: E402
 from boards.services.opening import board_open  # noqa: E402
 from boards.services.snapshots import snapshot_take, state_at  # noqa: E402
 from live import feed  # noqa: E402
+from workspace import wakeups  # noqa: E402
 from workspace.ids import new_id  # noqa: E402
 from workspace.models import Membership, OriginKind, Role, Task, Tenant  # noqa: E402
 from workspace.services import Origin, RecordWrite, records_write  # noqa: E402
@@ -62,6 +64,14 @@ def shape(times: list[float]) -> dict[str, float]:
         "p50_ms": round(statistics.median(ordered) * 1000, 2),
         "p99_ms": round(ordered[max(0, int(len(ordered) * 0.99) - 1)] * 1000, 2),
     }
+
+
+def paired(by_hand: list[float], other: list[float], rounds: int) -> float:
+    """How fast the other is beside the hand-written statements: the median over the rounds, each with its own ratio."""
+    size = len(other) // rounds
+    parts = [slice(number * size, (number + 1) * size) for number in range(rounds)]
+    found = [statistics.median(by_hand[part]) / statistics.median(other[part]) for part in parts]
+    return round(statistics.median(found), 2)
 
 
 class Bench:
@@ -98,13 +108,14 @@ class Bench:
     def by_service(self) -> None:
         self._one(self.rng.choice(self.ids[:-2]), after=self.ids[-2], before=self.ids[-1])
 
-    def without_live(self) -> None:
-        """The service alone: what by_hand does, but for what is told to the rooms after the commit."""
-        told, feed._publish_now = feed._publish_now, lambda *event: None
+    def service_alone(self) -> None:
+        """The service's own six statements: what by_hand does, without telling rooms and workers after the commit."""
+        told, feed._publish_now = feed._publish_now, lambda events: None
+        woken, wakeups._send_once = wakeups._send_once, lambda task: None
         try:
             self.by_service()
         finally:
-            feed._publish_now = told
+            feed._publish_now, wakeups._send_once = told, woken
 
     def by_api(self) -> None:
         pk = self.rng.choice(self.ids[:-2])
@@ -167,13 +178,15 @@ class Bench:
     def run(self) -> dict[str, Any]:
         layout = layout_for(self.board)
         first = column_page(self.board, layout, "backlog")
-        found: dict[str, Any] = {"by_hand": [], "without_live": [], "by_service": [], "by_api": []}
+        found: dict[str, Any] = {"by_hand": [], "service_alone": [], "by_service": [], "by_api": []}
         for name in found:
             timed(getattr(self, name), 20)
-        for _ in range(5):  # turn by turn, so that the machine's moods hit all three alike
+        rounds = 25
+        for _ in range(rounds):  # turn by turn, so that the machine's moods hit all alike
             for name in found:
-                found[name] += timed(getattr(self, name), self.moves // 5)
+                found[name] += timed(getattr(self, name), self.moves // rounds)
         result: dict[str, Any] = {name: shape(times) for name, times in found.items()}
+        result["ratios"] = {name: paired(found["by_hand"], found[name], rounds) for name in found}
         stage_counts(self.board)
         result["first_page"] = shape(timed(lambda: column_page(self.board, layout, "backlog"), 30))
         result["next_page"] = shape(

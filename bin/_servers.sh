@@ -87,6 +87,14 @@ PYTHON
     echo "$folder"
 }
 
+# The tables are made once; each test process copies them.
+make_template() {
+    local here="${TEST_DATABASE_URL%/*}"
+    "$PY" -c 'import sys, psycopg; psycopg.connect(sys.argv[1], autocommit=True).execute("CREATE DATABASE lockstep_template")' "$TEST_DATABASE_URL"
+    TEST_DATABASE_URL="$here/lockstep_template" DJANGO_SETTINGS_MODULE=tests.settings "$PY" manage.py migrate --verbosity=0
+    export TEST_DATABASE_TEMPLATE=lockstep_template
+}
+
 start_postgres() {
     if [ -n "${TEST_DATABASE_URL:-}" ]; then return; fi
     local programs port data run=() user
@@ -114,6 +122,7 @@ start_postgres() {
         PG_STOP=(sh -c 'cd "$1" && shift && exec "$@"' sh "$data" ${run[@]+"${run[@]}"} "$programs/pg_ctl" -D "$data/db" -m immediate stop)
         export TEST_DATABASE_URL="postgres://lockstep@127.0.0.1:$port/postgres"
         say "PostgreSQL: $("$programs/postgres" --version) ($programs)"
+        make_template
     else
         lacking "PostgreSQL" "It did not start: $(tail -n 3 "$SERVERS/pg.log" "$data/server.log" 2>/dev/null | tr '\n' ' ')"
     fi

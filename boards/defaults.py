@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from boards.core.layout import Layout, StageKind, read
+import orjson
+
+from boards.core.layout import BY_INTEGRATION, Layout, StageKind, read
 from boards.models import BoardType
 from workspace.kinds import record_spec
 
@@ -23,13 +25,13 @@ ASSIGNEE = {
 }  # fmt: skip
 #: numbers by which limits may count
 SIZES = {"task": ("estimate",), "lead": ("value",), "opportunity": ("amount", "probability")}
-#: fields that may make swimlanes; "integration" is where a card comes from
+#: what may make swimlanes
 LANES = {
-    "task": ("assignees", "priority", "project", "milestone"),
-    "lead": ("owner", "source"),
-    "opportunity": ("owner", "customer"),
-    "customer": ("owner",),
-    "waitlist_entry": ("assigned_to", "priority", "card_type"),
+    "task": ("assignees", "priority", "project", "milestone", BY_INTEGRATION),
+    "lead": ("owner", "source", BY_INTEGRATION),
+    "opportunity": ("owner", "customer", BY_INTEGRATION),
+    "customer": ("owner", BY_INTEGRATION),
+    "waitlist_entry": ("assigned_to", "priority", "card_type", BY_INTEGRATION),
 }
 
 
@@ -62,7 +64,21 @@ def default_config(record_type: str) -> dict[str, Any]:
 
 
 def layout_of(record_type: str, config: dict[str, Any]) -> Layout:
-    """The stored or sent configuration as a value. Raises BadLayout."""
+    """The stored or sent configuration as a value, to read only. Raises BadLayout."""
+    try:
+        text = orjson.dumps(config)
+    except TypeError:  # nothing that was ever stored
+        return _layout(record_type, config)
+    return _layout_of_text(record_type, text)
+
+
+@lru_cache(maxsize=256)
+def _layout_of_text(record_type: str, text: bytes) -> Layout:
+    """Every move and every page looks at the configuration, and it hardly ever changes."""
+    return _layout(record_type, orjson.loads(text))
+
+
+def _layout(record_type: str, config: dict[str, Any]) -> Layout:
     return read(
         config,
         known=tuple(stage_names(record_type)),

@@ -241,10 +241,26 @@ class Preference(models.Model):
     board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="preferences", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     collapsed = models.JSONField(null=True)  # stages; null: the board's default
-    views = models.JSONField(default=list)  # saved filters: [{name, query}]
+    views = models.JSONField(default=list)  # saved filters of their own: [{name, query}]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["board", "user"], name="preference_once")]
 
     def __str__(self) -> str:
         return f"{self.user_id} on {self.board_id}"
+
+
+class SavedView(models.Model):
+    """A filter under a name that everybody on the board is offered; a person's own are in Preference."""
+
+    board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="shared_views", db_index=False)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=500)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["board", "name"], name="saved_view_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -18,13 +18,13 @@ from django.db.models.functions import RowNumber
 
 from boards.core.layout import Layout
 from boards.defaults import ASSIGNEE, layout_of
-from boards.models import Board, Move, Preference
-from boards.services.loads import cards_of, in_lane
+from boards.models import Board, Move, Preference, SavedView
+from boards.services.cards import cards_of
+from boards.services.lanes import in_lane, lane_expression, lane_names, lane_text, lanes_of_records
 from boards.services.moves import stream_id
 from boards.services.snapshots import events_of
-from workspace.fields import SetField
 from workspace.kinds import record_spec
-from workspace.models import RECORD_TYPES, Member, Priority, Tenant
+from workspace.models import Member, Priority, Tenant
 from workspace.panels import Badge, badges_for
 
 PAGE = 50
@@ -132,7 +132,7 @@ def column_page(
     filters: Filters | None = None,
 ) -> CardPage:
     """A column's next cards in order; ``stage`` may be one that the board does not show (Unplaced)."""
-    rows = filtered(board, layout, filters or Filters()).filter(stage=stage)
+    rows = filtered(board, layout, Filters() if filters is None else filters).filter(stage=stage)
     if cursor:
         rank, card = _cursor(cursor)
         rows = rows.filter(rank__gte=rank).filter(Q(rank__gt=rank) | Q(pk__gt=card))
@@ -143,31 +143,35 @@ def column_page(
     return CardPage(tuple(card_views(board, layout, found)), last)
 
 
-#: cards of a cell that a board with lanes shows at first
+#: cards of a cell that a board with lanes shows at first: so many, and fewer where there are many cells
 CELL = 20
+#: cards that all cells together show at first
+IN_ALL = 300
+#: lanes that a board shows; the page says how many more there are
+MAX_LANES = 50
 
 
 def cell_pages(
     board: Board, layout: Layout, named: Sequence[tuple[str, str]], filters: Filters
 ) -> dict[tuple[str, str], CardPage]:
     """The first cards of every (stage, lane), in one query for all cells."""
-    kind, lane_field = board.record_type, layout.lane_field
-    field: Any = record_spec(kind).model._meta.get_field(lane_field)
-    lane = f"{lane_field}__0" if isinstance(field, SetField) else field.attname
-    number = Window(RowNumber(), partition_by=[F("stage"), F(lane)], order_by=["rank", "pk"])
-    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(number=number)
-    found = list(rows.filter(number__lte=CELL + 1).order_by("rank", "pk"))
+    lane = lane_expression(board.record_type, layout.lane_field)
+    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(cell_lane=lane)
+    number = Window(RowNumber(), partition_by=[F("stage"), F("cell_lane")], order_by=["rank", "pk"])
+    rows = rows.annotate(number=number)
+    size = max(1, min(CELL, IN_ALL // max(1, len(named) * len(layout.keys))))
+    found = list(rows.filter(number__lte=size + 1).order_by("rank", "pk"))
     cells: dict[tuple[str, str], list[Any]] = {}
     for record in found:
-        cells.setdefault((record.stage, lane_of_record(record, lane_field)), []).append(record)
+        cells.setdefault((record.stage, lane_text(record.cell_lane)), []).append(record)
     shown = {
         view.id: view
-        for view in card_views(board, layout, [row for rows in cells.values() for row in rows[:CELL]])
+        for view in card_views(board, layout, [row for rows in cells.values() for row in rows[:size]])
     }
     pages = {}
     for key, records in cells.items():
-        last = records[CELL - 1] if len(records) > CELL else None
-        cards = tuple(shown[record.pk] for record in records[:CELL])
+        last = records[size - 1] if len(records) > size else None
+        cards = tuple(shown[record.pk] for record in records[:size])
         pages[key] = CardPage(cards, _pack(last.rank, last.pk) if last is not None else "")
     return pages
 
@@ -201,6 +205,7 @@ def card_views(board: Board, layout: Layout, records: Sequence[Any]) -> list[Car
     badges = badges_for(board.record_type, ids)
     people = _people(board, records)
     since = entered_at(board, ids)
+    lane_of = lanes_of_records(board.record_type, layout.lane_field, records)
     title = TITLES.get(board.record_type, "title")
     fact = FACTS[board.record_type]
     return [
@@ -210,7 +215,7 @@ def card_views(board: Board, layout: Layout, records: Sequence[Any]) -> list[Car
             stage=record.stage,
             rank=record.rank,
             revision=record.revision,
-            lane=lane_of_record(record, layout.lane_field),
+            lane=lane_of[record.pk],
             fact=_fact(record, fact),
             priority=Priority(record.priority).label if getattr(record, "priority", "none") != "none" else "",
             people=tuple(people[one] for one in _person_ids(record, board.record_type) if one in people),
@@ -230,17 +235,6 @@ def _fact(record: Any, name: str) -> str:
     if name == "due_on":
         return f"due {value:%d %b}"
     return f"{value} {record.currency}".strip() if name == "amount" else str(value)
-
-
-def lane_of_record(record: Any, lane_field: str) -> str:
-    """The lane of an instance, as ``loads.lane_of`` gives it for canonical values."""
-    if not lane_field:
-        return ""
-    field: Any = record._meta.get_field(lane_field)
-    value = getattr(record, field.attname)
-    if isinstance(field, SetField):
-        return str(value[0]) if value else ""
-    return "" if value is None else str(value)
 
 
 def _person_ids(record: Any, kind: str) -> list[str]:
@@ -313,25 +307,21 @@ def stage_sizes(board: Board, layout: Layout) -> dict[str, Any]:
 def cell_counts(board: Board, layout: Layout) -> dict[tuple[str, str], int]:
     """Cards per (stage, lane); only where the board has lanes."""
     counts: dict[tuple[str, str], int] = {}
-    rows = cards_of(board.tenant_id, board.record_type).values_list("stage", layout.lane_field)
-    for stage, value, number in rows.annotate(n=Count("pk")):
-        lane = (
-            (str(value[0]) if value else "")
-            if isinstance(value, list)
-            else ""
-            if value is None
-            else str(value)
-        )
-        counts[stage, lane] = counts.get((stage, lane), 0) + number
+    rows = cards_of(board.tenant_id, board.record_type).annotate(
+        cell_lane=lane_expression(board.record_type, layout.lane_field)
+    )
+    for stage, value, number in rows.values_list("stage", "cell_lane").annotate(n=Count("pk")):
+        key = stage, lane_text(value)
+        counts[key] = counts.get(key, 0) + number
     return counts
 
 
 def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
-    """(value, name) of the swimlanes that have cards, at most 50; cards without a value last."""
+    """(value, name) of the swimlanes that have cards, at most ``MAX_LANES``; cards without a value last."""
     if not layout.lane_field:
         return []
-    values = sorted({lane for _, lane in cell_counts(board, layout)} - {""})[:50]
-    names = _lane_names(board, layout.lane_field, values)
+    values = _lane_values(board, layout)[:MAX_LANES]
+    names = lane_names(board, layout.lane_field, values)
     found = [(value, names.get(value, value)) for value in values]
     if layout.lane_field == "priority":
         order = {value: index for index, value in enumerate(reversed(Priority.values))}
@@ -341,15 +331,13 @@ def lanes(board: Board, layout: Layout) -> list[tuple[str, str]]:
     return [*found, ("", "None")]
 
 
-def _lane_names(board: Board, lane_field: str, values: Sequence[str]) -> dict[str, str]:
-    target = record_spec(board.record_type).fields[lane_field].target
-    if lane_field == "priority":
-        return dict(zip(Priority.values, Priority.labels, strict=True))
-    if target is None or target not in RECORD_TYPES:
-        return {}
-    model: Any = RECORD_TYPES[target]
-    rows = model._default_manager.filter(tenant_id=board.tenant_id, pk__in=values)
-    return {str(row.pk): str(row) for row in rows}
+def _lane_values(board: Board, layout: Layout) -> list[str]:
+    return sorted({lane for _, lane in cell_counts(board, layout)} - {""})
+
+
+def hidden_lanes(board: Board, layout: Layout) -> int:
+    """Lanes with cards that the board has no room for."""
+    return max(0, len(_lane_values(board, layout)) - MAX_LANES) if layout.lane_field else 0
 
 
 def members(tenant: Tenant) -> list[tuple[str, str]]:
@@ -361,18 +349,22 @@ def members(tenant: Tenant) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Own:
-    """What a person set for themselves."""
+    """What a person set for themselves, and the views that are shared with them."""
 
     collapsed: tuple[str, ...]
     views: tuple[Mapping[str, str], ...] = field(default=())
+    shared: tuple[Mapping[str, str], ...] = field(default=())
 
 
 def own_settings(board: Board, user: Any, layout: Layout) -> Own:
     """The user's collapsed columns over the board's default (settled question 12)."""
     row = Preference.objects.filter(board=board, user=user).first()
+    views = SavedView.objects.filter(board=board).select_related("user").order_by("name")
+    shared = tuple({"name": view.name, "query": view.query, "by": str(view.user or "")} for view in views)
     if row is None:
-        return Own(layout.collapsed)
-    return Own(tuple(row.collapsed if row.collapsed is not None else layout.collapsed), tuple(row.views))
+        return Own(layout.collapsed, (), shared)
+    collapsed = row.collapsed if row.collapsed is not None else layout.collapsed
+    return Own(tuple(collapsed), tuple(row.views), shared)
 
 
 # ---------------------------------------------------------------- events

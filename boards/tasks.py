@@ -39,6 +39,16 @@ def take_snapshots() -> None:
         Snapshot.objects.filter(pk__in=gone).delete()
 
 
+@shared_task(name="boards.take_bulk_snapshot")
+def take_bulk_snapshot(board_id: str) -> None:
+    """After a command that moved many cards, so that rebuilding does not go through them again."""
+    board = Board.objects.filter(pk=board_id).first()
+    if board is not None:
+        snapshot_take(board=board, now=timezone.now(), reason=SnapshotReason.BULK)
+        old = Snapshot.objects.filter(board=board, reason=SnapshotReason.BULK).order_by("-seq")
+        Snapshot.objects.filter(pk__in=list(old.values_list("pk", flat=True)[KEEP:])).delete()
+
+
 @shared_task(name="boards.expire_leases")
 def expire_leases() -> None:
     leases_expire(timezone.now())

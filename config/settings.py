@@ -153,10 +153,12 @@ CACHES: dict[str, dict[str, Any]] = {
         "KEY_PREFIX": "lockstep",
     }
 }
+#: A socket waits five seconds for news, and so does Redis's client before it gives up: it must be the more patient one.
+CHANNELS_HOST = {"address": CHANNELS_URL, "socket_timeout": 30}
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [CHANNELS_URL], "prefix": "lockstep", "capacity": 1000, "expiry": 60},
+        "CONFIG": {"hosts": [CHANNELS_HOST], "prefix": "lockstep", "capacity": 1000, "expiry": 60},
     }
 }
 

@@ -6,31 +6,21 @@ Room names: ``tenant:{id}:sync`` for everything about integrations, jobs and con
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import connection, transaction
 from django.utils import timezone
 
 from .models import LiveEvent, LiveRoom
-
-logger = logging.getLogger(__name__)
+from .sending import send
 
 FEED_LIMIT = 200
-#: ids named in one event of many; a page that shows more reloads its list
-MANY_IDS = 100
-#: events of many go out at most so often while they are gathered
-GATHER_SECONDS = 1.0
 
 
 def sync_room(tenant_id: UUID | str) -> str:
@@ -43,141 +33,94 @@ def group_name(room: str) -> str:
     return re.sub(r"[^A-Za-z0-9\-_.]", ".", room)[:99]
 
 
-def publish(room: str, type: str, payload: dict[str, Any], *, tenant_id: UUID | str | None = None) -> None:
-    """Publish after the current transaction commits (at once if there is none).
-
-    The event is numbered in a short transaction of its own, so no room lock is held during work. A crash
-    between commit and publish loses only the hint: pages read their truth from the tables.
-    """
-    transaction.on_commit(lambda: _publish_now(room, type, payload, tenant_id), robust=True)
-
-
-def publish_many(
-    room: str,
-    type: str,
-    payload: dict[str, Any],
-    *,
-    count: int,
-    tenant_id: UUID | str | None = None,
-    **ids: list[str],
-) -> None:
-    """As ``publish`` for what happened to ``count`` rows at once; each list of ids is cut to the first hundred.
-
-    Within ``gathered`` such events are merged, if they differ in nothing but count and ids.
-    """
-    event = _Many(room, type, payload, tenant_id, count, ids)
-    transaction.on_commit(lambda: _gather(event), robust=True)
-
-
-@dataclass
-class _Many:
+@dataclass(slots=True)
+class _Event:
     room: str
     type: str
     payload: dict[str, Any]
     tenant_id: UUID | str | None
-    count: int
-    ids: dict[str, list[str]]
-
-    def takes_in(self, other: _Many) -> bool:
-        """Add the other one, unless it says something else or names ids for which there is no place."""
-        mine = (self.room, self.type, self.payload, self.ids.keys())
-        if mine != (other.room, other.type, other.payload, other.ids.keys()):
-            return False
-        room_left = all(len(self.ids[name]) + len(ids) <= MANY_IDS for name, ids in other.ids.items())
-        if not (room_left or other.count > MANY_IDS):
-            return False
-        self.count += other.count
-        self.ids = {name: (ids + other.ids[name])[:MANY_IDS] for name, ids in self.ids.items()}
-        return True
-
-    def publish(self) -> None:
-        ids = {name: each[:MANY_IDS] for name, each in self.ids.items()}
-        _publish_now(self.room, self.type, {**self.payload, "count": self.count, **ids}, self.tenant_id)
 
 
-class _Gathering(threading.local):
-    """What this thread holds back; None outside ``gathered``."""
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction has to tell; called after its commit."""
 
-    held: list[_Many] | None = None
-    let_go_at = 0.0
+    savepoints: set[str]
+    events: list[_Event]
+
+    def __call__(self) -> None:
+        _publish_now(self.events)
 
 
-_gathering = _Gathering()
+def publish(room: str, type: str, payload: dict[str, Any], *, tenant_id: UUID | str | None = None) -> None:
+    """Publish after the current transaction commits (at once if there is none).
 
-
-@contextmanager
-def gathered() -> Iterator[None]:
-    """For a run of many short transactions: its events of many go out merged, once a second and at the end.
-
-    Gathered is only what has been committed. Call ``let_go`` before waiting for something else.
+    The events of one transaction are numbered together in a short transaction of its own, so no room lock is held
+    during work. A crash between commit and publish loses only the hint: pages read their truth from the tables.
     """
-    if _gathering.held is not None:
-        yield
-        return
-    _gathering.held, _gathering.let_go_at = [], 0.0
-    try:
-        yield
-    finally:
-        try:
-            let_go()
-        finally:
-            _gathering.held = None
+    event = _Event(room, type, payload, tenant_id)
+    connection = transaction.get_connection()
+    savepoints = set(connection.savepoint_ids)
+    for _, waiting, _ in connection.run_on_commit if connection.in_atomic_block else ():
+        if isinstance(waiting, _Batch) and waiting.savepoints == savepoints:
+            waiting.events.append(event)  # goes or stays with the same savepoints
+            return
+    transaction.on_commit(_Batch(savepoints, [event]), robust=True)
 
 
-def let_go() -> None:
-    """Publish what ``gathered`` holds back."""
-    held = _gathering.held
-    if held:
-        events, held[:] = list(held), []
-        for event in events:
-            try:
-                event.publish()
-            except Exception:  # a hint is lost: pages read their truth from the tables
-                logger.warning("live.publish.failed", extra={"room": event.room}, exc_info=True)
-    _gathering.let_go_at = monotonic() + GATHER_SECONDS
-
-
-def _gather(event: _Many) -> None:
-    held = _gathering.held
-    if held is None:
-        event.publish()
-        return
-    if not any(one.takes_in(event) for one in held):
-        held.append(event)
-    if monotonic() >= _gathering.let_go_at:
-        let_go()
-
-
-def _publish_now(room: str, type: str, payload: dict[str, Any], tenant_id: UUID | str | None) -> None:
+def _publish_now(events: Sequence[_Event]) -> None:
+    now = timezone.now()
     with transaction.atomic():
-        seq = _next_seq(room)
-        event = LiveEvent.objects.create(
-            room=room,
-            seq=seq,
-            tenant_id=tenant_id and UUID(str(tenant_id)),
-            type=type,
-            payload=payload,
-            created_at=timezone.now(),
-        )
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    try:
-        async_to_sync(layer.group_send)(group_name(room), {"type": "live.event", "event": as_message(event)})
-    except Exception:  # the socket is a convenience: the feed in the database is the truth
-        logger.warning("live.send.failed", extra={"room": room}, exc_info=True)
+        numbers = _take_numbers(Counter(event.room for event in events))
+        rows = []
+        for event in events:
+            number = numbers[event.room]
+            numbers[event.room] += 1
+            tenant_id = event.tenant_id and UUID(str(event.tenant_id))
+            rows.append(
+                LiveEvent(
+                    room=event.room, seq=number, tenant_id=tenant_id, type=event.type, payload=event.payload,
+                    created_at=now,
+                )
+            )  # fmt: skip
+        _insert(rows)
+    send([(group_name(row.room), as_message(row)) for row in rows])
 
 
-def _next_seq(room: str) -> int:
-    """The room's next number, in one statement on either database; its row lock makes commit order the order."""
+def _take_numbers(counts: Counter[str]) -> dict[str, int]:
+    """Each room's first new number, in one statement on either database.
+
+    The rooms' row locks make commit order the order; they are taken in one order of names, so nobody waits in a ring.
+    """
     table = connection.ops.quote_name(LiveRoom._meta.db_table)
+    rooms = sorted(counts)
+    values = ", ".join(["(%s, %s)"] * len(rooms))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (name, last_seq) VALUES (%s, 1) "  # noqa: S608  our own table's name
-            f"ON CONFLICT (name) DO UPDATE SET last_seq = {table}.last_seq + 1 RETURNING last_seq",
-            [room],
+            f"INSERT INTO {table} (name, last_seq) VALUES {values} "  # noqa: S608  our own table's name
+            f"ON CONFLICT (name) DO UPDATE SET last_seq = {table}.last_seq + EXCLUDED.last_seq RETURNING name, last_seq",
+            [value for room in rooms for value in (room, counts[room])],
         )
-        return int(cursor.fetchone()[0])
+        return {name: last - counts[name] + 1 for name, last in cursor.fetchall()}
+
+
+_COLUMNS = ("room", "seq", "tenant_id", "type", "payload", "created_at")
+
+
+def _insert(rows: Sequence[LiveEvent]) -> None:
+    """Written out: a move publishes two events, and the ORM's INSERT costs as much as the rest of them."""
+    fields: list[Any] = [LiveEvent._meta.get_field(name) for name in _COLUMNS]
+    quote = connection.ops.quote_name
+    marks = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {quote(LiveEvent._meta.db_table)} ({', '.join(map(quote, _COLUMNS))}) VALUES {marks}",  # noqa: S608
+            [
+                field.get_db_prep_save(getattr(row, field.attname), connection)
+                for row in rows
+                for field in fields
+            ],
+        )
 
 
 def as_message(event: LiveEvent) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def serve(request: Request, sandbox: Sandbox, path: str) -> Response:
         return _json({"message": f"no stand-in {slug!r}"}, 404)
     try:
         body = orjson.loads(request.get_data()) if request.get_data() else {}
-        return _act(vendor, request.method, action, body)
+        return _act(vendor, request.method, action, body, request.host_url.rstrip("/") + f"/{vendor.slug}")
     except (
         orjson.JSONDecodeError,
         TypeError,
@@ -36,7 +36,22 @@ def serve(request: Request, sandbox: Sandbox, path: str) -> Response:
         return _json({"message": f"{type(error).__name__}: {error}"}, 400)
 
 
-def _act(vendor: Vendor, method: str, action: str, body: dict[str, Any]) -> Response:
+def _connect(vendor: Vendor, root: str) -> dict[str, Any]:
+    """What a hub is told to connect here: ``{connector, base_url, settings, secrets}``; empty if nobody can."""
+    fixture = vendor.contract_fixture()
+    if fixture is None:
+        return {}
+    told = {
+        "connector": fixture.slug or vendor.slug,
+        "base_url": fixture.base_url,
+        "settings": dict(fixture.settings),
+        "secrets": dict(fixture.secrets),
+    }
+    filled: dict[str, Any] = orjson.loads(orjson.dumps(told).replace(b"{root}", root.encode()))
+    return filled
+
+
+def _act(vendor: Vendor, method: str, action: str, body: dict[str, Any], root: str) -> Response:
     match method, action:
         case "GET", "":
             return _json(vendor.trouble.as_dict())
@@ -49,6 +64,8 @@ def _act(vendor: Vendor, method: str, action: str, body: dict[str, Any]) -> Resp
         case "POST", "reset":
             vendor.reset()
             return _json({"reset": vendor.slug})
+        case "GET", "connect":
+            return _json(_connect(vendor, root))
         case "GET", "log":
             return _json([asdict(entry) for entry in vendor.requests])
         case "DELETE", "log":

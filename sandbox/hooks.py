@@ -6,7 +6,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,10 @@ MAX_LOG = 500
 
 @dataclass
 class Delivery:
-    """One POST to make. ``body`` is sent as it is, so it must be what was signed."""
+    """One POST to make. ``body`` is sent as it is, so it must be what was signed.
+
+    ``params`` are what the vendor adds to the query of the address it was given.
+    """
 
     vendor: str
     url: str
@@ -26,9 +29,11 @@ class Delivery:
     event: str = ""
     method: str = "POST"
     retry_delays: Sequence[float] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
     attempt: int = 0
     statuses: list[int | None] = field(default_factory=list)
     on_done: Callable[[Delivery], None] | None = None
+    answer: bytes = b""  # what the receiver said last, for vendors that read it (a validation code)
 
     @property
     def has_arrived(self) -> bool:
@@ -119,12 +124,14 @@ class Sender:
             answer = http.request(
                 delivery.method,
                 delivery.url,
+                params=dict(delivery.params),
                 data=delivery.body,
                 headers=delivery.headers,
                 timeout=self._timeout,
                 allow_redirects=False,
             )
             status = answer.status_code
+            delivery.answer = answer.content[:65536]
         except requests.RequestException:
             status = None
         delivery.statuses.append(status)

@@ -9,11 +9,12 @@ from celery import shared_task
 from integrations.models import Integration
 from integrations.services.control import integration_purge
 from sync.services import deliveries, dispatch, drains, jobs, maintenance, outbox, pair_sync, webhooks
-from workspace.wakeups import wake
+from workspace.wakeups import wake, woken
 
 
 @shared_task(name="sync.drain_changes")
 def drain_changes() -> None:
+    woken("sync.drain_changes")
     while outbox.changes_drain() == outbox.BATCH:
         pass
 

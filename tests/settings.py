@@ -41,6 +41,9 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     # A file, not memory: several threads then meet the same locks as in the product.
     DATABASES["default"]["TEST"] = {"NAME": f"{_folder}/test.sqlite3"}
 
+elif os.environ.get("TEST_DATABASE_TEMPLATE"):
+    DATABASES["default"]["TEST"] = {"TEMPLATE": os.environ["TEST_DATABASE_TEMPLATE"]}
+
 if not os.environ.get("REDIS_URL"):
     CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     CHANNEL_LAYERS["default"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}

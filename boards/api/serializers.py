@@ -60,9 +60,20 @@ class RepairIn(serializers.Serializer[Any]):
     keep = serializers.ChoiceField(choices=["records", "events"], required=False, default="records")
 
 
+class ViewIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=60)
+    query = serializers.CharField(max_length=500, allow_blank=True, help_text="Empty forgets the view.")
+    shared = serializers.BooleanField(required=False, default=False, help_text="For everybody on the board.")
+
+
+class BoardIn(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(choices=BOARD_TYPES)
+    name = serializers.CharField(max_length=120)
+
+
 class PreferencesIn(serializers.Serializer[Any]):
     collapsed = serializers.ListField(child=serializers.CharField(), required=False, max_length=50)
-    view = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    view = ViewIn(required=False)
 
 
 class MoveOut(serializers.Serializer[Any]):

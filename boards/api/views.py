@@ -27,8 +27,9 @@ from boards.selectors import (
     own_settings,
     stage_counts,
 )
-from boards.services.configuring import collapsed_set, config_update, view_save
+from boards.services.configuring import board_add, config_update
 from boards.services.locks import (
+    lock_of,
     lock_release,
     lock_renew,
     lock_take,
@@ -37,7 +38,9 @@ from boards.services.locks import (
     presence_note,
     present,
 )
-from boards.services.moves import Card, Moved, Target, cards_move, person
+from boards.services.moves import Card, Moved, cards_move, person
+from boards.services.neighbours import Target
+from boards.services.preferences import collapsed_set, view_save, view_share
 from boards.services.sequence import move_as_dict
 from boards.services.undo import redo, undo, undoable
 from integrations.api.base import KEY_PARAMETER, MAX_LIMIT, TENANT_PARAMETER
@@ -45,6 +48,7 @@ from workspace.access import Action
 
 from .base import BOARD, FILTERS, TYPE, BoardView
 from .serializers import (
+    BoardIn,
     BoardOut,
     BulkMoveIn,
     CardPageOut,
@@ -84,6 +88,17 @@ class BoardsView(BoardView):
     def get(self, request: Request) -> Response:
         """The tenant's boards that have been opened."""
         return Response([config_out(board) for board in boards_of(self.tenant)])
+
+    @extend_schema(
+        operation_id="kanban_board_add", parameters=[TENANT_PARAMETER, KEY_PARAMETER], request=BoardIn,
+        responses={201: ConfigOut},
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """A further board of a type: the same cards with columns, limits and transitions of its own."""
+        data = self.valid(BoardIn)
+        actor = self.actor(self.board(data["type"]))
+        made = board_add(tenant=self.tenant, record_type=data["type"], name=data["name"], actor=actor)
+        return Response(config_out(made), status=201)
 
 
 @extend_schema(tags=["kanban"], parameters=[TENANT_PARAMETER, TYPE, BOARD])
@@ -297,6 +312,12 @@ class ConfigView(BoardView):
 class LockView(BoardView):
     serializer_class = SessionIn
 
+    @extend_schema(operation_id="kanban_lock_get", request=None)
+    def get(self, request: Request, record_type: str, card: UUID) -> Response:
+        """Who holds the card, if anybody."""
+        lock = lock_of(self.board(), card, timezone.now())
+        return self._shown(lock) if lock else Response({"card": str(card), "holder": None, "until": None})
+
     @extend_schema(operation_id="kanban_lock")
     def post(self, request: Request, record_type: str, card: UUID) -> Response:
         """Take a card for 30 seconds; with take_over, from whoever has it."""
@@ -326,7 +347,13 @@ class LockView(BoardView):
 
     def _shown(self, lock: Any) -> Response:
         return Response(
-            {"card": str(lock.record_id), "holder": person(lock.holder), "until": lock.expires_at.isoformat()}
+            {
+                "card": str(lock.record_id),
+                "holder": person(lock.holder),
+                "holder_id": lock.holder_id,
+                "session": lock.session,
+                "until": lock.expires_at.isoformat(),
+            }
         )
 
 
@@ -362,14 +389,14 @@ class PreferencesView(BoardView):
     def put(self, request: Request, record_type: str) -> Response:
         """Your collapsed columns and saved views."""
         data, board = self.valid(PreferencesIn), self.board()
+        actor, view = self.actor(board), data.get("view")
         if "collapsed" in data:
-            collapsed_set(board=board, user=request.user, stages=data["collapsed"])
-        if "view" in data:
-            view_save(
-                board=board,
-                user=request.user,
-                name=data["view"].get("name", ""),
-                query=data["view"].get("query", ""),
-            )
+            collapsed_set(board=board, actor=actor, stages=data["collapsed"])
+        if view is not None and view["shared"]:
+            view_share(board=board, actor=actor, name=view["name"], query=view["query"], now=timezone.now())
+        elif view is not None:
+            view_save(board=board, actor=actor, name=view["name"], query=view["query"])
         own = own_settings(board, request.user, layout_for(board))
-        return Response({"collapsed": list(own.collapsed), "views": list(own.views)})
+        return Response(
+            {"collapsed": list(own.collapsed), "views": list(own.views), "shared_views": list(own.shared)}
+        )

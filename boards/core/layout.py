@@ -15,6 +15,8 @@ from typing import Any
 COLOURS = ("grey", "blue", "teal", "green", "yellow", "orange", "red", "purple")
 ROLES = ("operator", "reviewer", "manager")
 RIGHTS = ("move", "override", "configure", "break_lock")
+#: the lane "field" that is none of the card's: where it comes from
+BY_INTEGRATION = "integration"
 
 
 class StageKind(StrEnum):

@@ -5,17 +5,26 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.urls import reverse
 
 from boards.core.layout import Layout
+from boards.defaults import ASSIGNEE
 from boards.models import Board, Source
-from boards.selectors import boards_of, layout_for
+from boards.selectors import Filters, boards_of, layout_for, members
 from boards.services.actors import Actor, rights_of
 from boards.services.moves import stream_id
-from boards.services.opening import boards_ensure
 from integrations.correlation import correlation_id
 from integrations.pages.base import HubView
+from workspace.models import Priority
+
+
+def filters_of(request: HttpRequest) -> Filters:
+    asked = request.GET
+    return Filters(
+        text=asked.get("q", "").strip(), assignee=asked.get("assignee", ""), priority=asked.get("priority", ""),
+        label=asked.get("label", "").strip(), lane=asked.get("lane"),
+    )  # fmt: skip
 
 
 class BoardBase(HubView):
@@ -60,9 +69,15 @@ class BoardBase(HubView):
             "record_page": f"admin:workspace_{self.board.record_type.replace('_', '')}_change",
         }
 
-    def open_all(self) -> list[Board]:
-        boards_ensure(self.tenant)
-        return boards_of(self.tenant)
+    def choices(self) -> dict[str, Any]:
+        """What the filters offer."""
+        kind = self.board.record_type
+        return {
+            "people": members(self.tenant),
+            "priorities": Priority.choices if kind in ("task", "waitlist_entry") else (),
+            "has_labels": kind in ("task", "waitlist_entry"),
+            "assignee_word": "Assignee" if kind == "task" else ASSIGNEE[kind].replace("_", " ").capitalize(),
+        }
 
     def address(self, name: str, **more: Any) -> str:
         return reverse(f"boards:{name}", kwargs={"board_id": self.board.pk, **more})

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from boards.core.layout import Limit, Stage
 from boards.core.replay import columns
 from boards.core.rules import allowed_targets, number_text
-from boards.defaults import ASSIGNEE, stage_names
+from boards.defaults import stage_names
 from boards.models import Board
 from boards.selectors import (
     PAGE,
@@ -29,8 +29,8 @@ from boards.selectors import (
     cell_pages,
     column_page,
     filtered,
+    hidden_lanes,
     lanes,
-    members,
     own_settings,
     stage_counts,
     stage_sizes,
@@ -39,15 +39,16 @@ from boards.services.checks import last_check
 from boards.services.errors import BoardError
 from boards.services.loads import as_decimal
 from boards.services.locks import locks_of, present
-from boards.services.moves import Card, Target, card_move
+from boards.services.moves import Card, card_move
+from boards.services.neighbours import Target
+from boards.services.opening import boards_ensure
 from boards.services.snapshots import state_at
 from boards.services.undo import redo, undo, undoable
 from integrations.pages.base import HubView
 from live.feed import last_seq_of
 from workspace.access import Action
-from workspace.models import Priority
 
-from .base import BoardBase
+from .base import BoardBase, filters_of
 
 #: cards of a past board that are named; more are counted
 PAST_CARDS = 200
@@ -72,21 +73,11 @@ class BoardsPage(HubView):
     title = "Boards"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        from boards.services.opening import boards_ensure
-
         first = boards_ensure(self.tenant)[0]
         wanted = Board.objects.filter(
             tenant=self.tenant, is_default=True, record_type=request.GET.get("type", "")
         ).first()
         return HttpResponseRedirect(reverse("boards:board", kwargs={"board_id": (wanted or first).pk}))
-
-
-def filters_of(request: HttpRequest) -> Filters:
-    asked = request.GET
-    return Filters(
-        text=asked.get("q", "").strip(), assignee=asked.get("assignee", ""), priority=asked.get("priority", ""),
-        label=asked.get("label", "").strip(), lane=asked.get("lane"),
-    )  # fmt: skip
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -114,7 +105,7 @@ class BoardPage(BoardBase):
             "present": present(self.board, now), "buttons": undoable(self.board, request.user),
             "check": last_check(self.stream()), "live_room": self.board.room, "live_after": live_after, "live_on": "",
             "query": request.GET.urlencode(), "data": self.data(last_seq, now, counts),
-            "lane_rows": self.lane_rows(found),
+            "lane_rows": self.lane_rows(found), "hidden_lanes": hidden_lanes(self.board, self.layout),
         }  # fmt: skip
         return self.render(context=context)
 
@@ -155,16 +146,6 @@ class BoardPage(BoardBase):
             (lane, name, [(column, column.cells[index][2]) for column in found])
             for index, (lane, name, _) in enumerate(found[0].cells)
         ]
-
-    def choices(self) -> dict[str, Any]:
-        """What the filters offer."""
-        kind = self.board.record_type
-        return {
-            "people": members(self.tenant),
-            "priorities": Priority.choices if kind in ("task", "waitlist_entry") else (),
-            "has_labels": kind in ("task", "waitlist_entry"),
-            "assignee_word": "Assignee" if kind == "task" else ASSIGNEE[kind].replace("_", " ").capitalize(),
-        }
 
     def data(self, last_seq: int, now: datetime, counts: dict[str, int]) -> dict[str, Any]:
         """What the scripts start from."""

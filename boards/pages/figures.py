@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -14,12 +15,13 @@ from django.utils import timezone
 from boards.core import metrics
 from boards.core.metrics import DEFINITIONS, ENOUGH
 from boards.models import Move
+from boards.selectors import filtered, lanes
 from boards.services.rollup import figures_of, zone_of
 from boards.services.snapshots import events_of
 from integrations.templatetags.hub import span
 from workspace.kinds import record_spec
 
-from .base import BoardBase
+from .base import BoardBase, filters_of
 
 RANGES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year"}
 SHOWN = 200
@@ -38,9 +40,26 @@ class FiguresBase(BoardBase):
         self.first: date = self.last - timedelta(days=int(self.range) - 1)
         self.since = datetime.combine(self.first, datetime.min.time(), self.zone).astimezone(UTC)
         self.until = self.now + timedelta(seconds=1)
-        self.events = list(events_of(self.stream().pk))
+        self.filters = filters_of(self.request)
+        self.cards = self._cards()
+        events = events_of(self.stream().pk)
+        self.events = [event for event in events if self.cards is None or event.card in self.cards]
         self.ways = metrics.journeys(self.events)
         self.active, self.done = self.layout.active(), self.layout.done()
+
+    def _cards(self) -> set[UUID] | None:
+        """The cards that the filter lets through as they are now; None for all, those that are gone too."""
+        if not self.filters and self.filters.lane is None:
+            return None
+        return set(filtered(self.board, self.layout, self.filters).values_list("pk", flat=True))
+
+    def query(self, **changes: str) -> str:
+        """The page's address with the filters as they are."""
+        asked = {name: self.request.GET.get(name, "") for name in ("q", "assignee", "priority", "label")}
+        found = {"days": self.range, **{name: value for name, value in asked.items() if value}}
+        if self.filters.lane is not None:
+            found["lane"] = self.filters.lane
+        return urlencode({**found, **changes})
 
     def titles(self, cards: Iterable[UUID]) -> dict[UUID, str]:
         model = record_spec(self.board.record_type).model
@@ -98,7 +117,7 @@ class FiguresBase(BoardBase):
         ]  # fmt: skip
 
     def _stage_table(self) -> tuple[list[str], list[list[Any]]]:
-        found = figures_of(self.stream(), self.since, self.until, self.events)
+        found = figures_of(self.stream(), self.since, self.until, self.events, self.cards)
         head = ["Stage", "Entered", "Exited", "Stay (average)", "Stay (median)", "Stay (p90)", "Blocked", "Warned",
                 "Overridden", "Bottleneck", "Evidence"]  # fmt: skip
         return head, [
@@ -108,9 +127,10 @@ class FiguresBase(BoardBase):
         ]  # fmt: skip
 
     def _override_table(self) -> tuple[list[str], list[list[Any]]]:
-        rows = Move.objects.filter(board=self.stream(), override=True, at__gte=self.since).select_related(
-            "user"
-        )
+        rows = Move.objects.filter(board=self.stream(), override=True, at__gte=self.since)
+        rows = rows.select_related("user")
+        if self.cards is not None:
+            rows = rows.filter(record_id__in=self.cards)
         found = list(rows.order_by("-seq")[:SHOWN])
         titles = self.titles(move.record_id for move in found)
         return ["When", "Card", "Into", "By", "Reason"], [
@@ -133,12 +153,15 @@ class MetricsPage(FiguresBase):
 
     def get(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
         self.load(board_id)
-        found = figures_of(self.stream(), self.since, self.until, self.events)
+        found = figures_of(self.stream(), self.since, self.until, self.events, self.cards)
         points, lines = self.scatter()
         open_cards = self.ageing()
         worst = max(found.stages, key=lambda stage: stage.bottleneck, default=None)
         context = {
-            **self.common("Metrics", "metrics"), "figures": found, "ranges": RANGES, "range": self.range,
+            **self.common("Metrics", "metrics"), **self.choices(), "figures": found, "range": self.range,
+            "ranges": [(key, name, self.query(days=key)) for key, name in RANGES.items()], "query": self.query(),
+            "filters": self.filters, "lanes": lanes(self.board, self.layout), "is_filtered": self.cards is not None,
+            "card_count": len(self.ways),
             "now": self.now, "zone": str(self.zone), "definitions": DEFINITIONS, "enough": ENOUGH,
             "lead_p90": _p90(found.lead), "cycle_p90": _p90(found.cycle),
             "worst": worst if worst is not None and worst.bottleneck > 0 else None,

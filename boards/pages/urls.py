@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import board, figures, upkeep
+from . import board, figures, settings, upkeep
 
 app_name = "boards"
 urlpatterns = [
@@ -15,7 +15,8 @@ urlpatterns = [
     path("boards/<uuid:board_id>/undo", board.UndoAction.as_view(), name="undo"),
     path("boards/<uuid:board_id>/history", upkeep.HistoryPage.as_view(), name="history"),
     path("boards/<uuid:board_id>/checks", upkeep.ChecksPage.as_view(), name="checks"),
-    path("boards/<uuid:board_id>/settings", upkeep.SettingsPage.as_view(), name="settings"),
+    path("boards/<uuid:board_id>/settings", settings.SettingsPage.as_view(), name="settings"),
+    path("boards/<uuid:board_id>/add", settings.AddBoard.as_view(), name="add"),
     path("boards/<uuid:board_id>/metrics", figures.MetricsPage.as_view(), name="metrics"),
     path("boards/<uuid:board_id>/metrics/<slug:chart>.csv", figures.MetricsCsv.as_view(), name="metrics_csv"),
 ]

@@ -21,8 +21,8 @@ from boards.models import Board, Move, Source
 from workspace.ids import new_id
 from workspace.services import RecordWrite, WriteStatus, records_read, records_write
 
-from . import loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import BadMove, Busy, NotAllowed
 from .moves import own_write, person
 from .sequence import moves_announce, moves_insert, numbers_take
@@ -102,7 +102,7 @@ def _key(board: Board) -> str:
 
 
 def _records(board: Board, only: Iterable[UUID] | None = None) -> dict[UUID, Place]:
-    rows = loads.cards_of(board.tenant_id, board.record_type)
+    rows = cards_of(board.tenant_id, board.record_type)
     if only is not None:
         rows = rows.filter(pk__in=list(only))
     return {
@@ -233,7 +233,7 @@ def _write(board: Board, writes: list[RecordWrite], actor: Actor, now: datetime)
 
 
 def _stages_of(board: Board, cards: list[str]) -> set[str]:
-    rows = loads.cards_of(board.tenant_id, board.record_type).filter(pk__in=cards)
+    rows = cards_of(board.tenant_id, board.record_type).filter(pk__in=cards)
     return set(rows.values_list("stage", flat=True).distinct())
 
 
@@ -241,6 +241,6 @@ def _rerank(board: Board, stage: str, now: datetime) -> None:
     """New ranks for a whole column in its present order; only where a check found it broken."""
     from .room import ranks_give
 
-    rows = loads.cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
+    rows = cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
     column = list(rows.values_list("pk", flat=True))
     ranks_give(board, column, ranks.spread(None, None, len(column), random.SystemRandom()), now)

@@ -11,13 +11,19 @@ from django.db.models import Count
 
 from boards.core.layout import BadLayout, plain
 from boards.defaults import layout_of
-from boards.models import Board, Preference
+from boards.models import Board
 from live.feed import publish
+from workspace.models import Tenant
 
-from . import loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import InvalidConfig, NotAllowed, StageHasCards, StaleConfig
-from .moves import MAX_BULK, Card, Target, cards_move
+from .moves import MAX_BULK, Card, cards_move
+from .neighbours import Target
+from .opening import board_open
+
+#: boards of one type in a tenant
+MAX_BOARDS = 20
 
 
 def config_update(
@@ -64,7 +70,7 @@ def config_update(
 def _with_cards(board: Board, stages: set[str]) -> dict[str, int]:
     if not stages:
         return {}
-    rows = loads.cards_of(board.tenant_id, board.record_type).filter(stage__in=stages)
+    rows = cards_of(board.tenant_id, board.record_type).filter(stage__in=stages)
     return {row["stage"]: row["cards"] for row in rows.values("stage").annotate(cards=Count("pk"))}
 
 
@@ -86,7 +92,7 @@ def _relocate(
 
 def _move_all(board: Board, stage: str, target: str, actor: Actor, now: datetime) -> None:
     while True:
-        rows = loads.cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
+        rows = cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
         page = list(rows.values_list("pk", flat=True)[:MAX_BULK])
         if not page:
             return
@@ -110,24 +116,20 @@ def _tell(board: Board, actor: Actor) -> None:
     publish(board.room, "KANBAN_CONFIG", payload, tenant_id=board.tenant_id)
 
 
-# ---------------------------------------------------------------- a person's own
+def board_add(*, tenant: Tenant, record_type: str, name: str, actor: Actor) -> Board:
+    """A further board of a type: the same cards and events, with columns, limits and transitions of its own.
 
-
-def collapsed_set(*, board: Board, user: Any, stages: list[str]) -> list[str]:
-    """The columns that this person keeps collapsed on this board."""
-    known = layout_of(board.record_type, board.config).by_key
-    wanted = [stage for stage in stages if stage in known]
-    Preference.objects.update_or_create(board=board, user=user, defaults={"collapsed": wanted})
-    return wanted
-
-
-def view_save(*, board: Board, user: Any, name: str, query: str) -> list[dict[str, str]]:
-    """Keep a filter under a name; the same name again replaces it. An empty query forgets it."""
-    name, query = name.strip()[:60], query.strip().lstrip("?")[:500]
-    row, _ = Preference.objects.get_or_create(board=board, user=user)
-    views = [view for view in row.views if view["name"] != name]
-    if query and name:
-        views.append({"name": name, "query": query})
-    row.views = views[-30:]
-    row.save(update_fields=["views"])
-    return list(row.views)
+    Begins as the default board is configured. Raises NotAllowed or InvalidConfig.
+    """
+    if "configure" not in actor.rights:
+        raise NotAllowed("You may not add a board.")
+    if not 1 <= len(name.strip()) <= 120:
+        raise InvalidConfig("The board cannot be added.", errors={"name": ["Give 1 to 120 characters."]})
+    if Board.objects.filter(tenant=tenant, record_type=record_type).count() >= MAX_BOARDS:
+        raise InvalidConfig(
+            "The board cannot be added.", errors={"name": [f"There are {MAX_BOARDS} already."]}
+        )
+    origin = board_open(tenant, record_type)
+    return Board.objects.create(
+        tenant=tenant, record_type=record_type, name=name.strip(), config=origin.config, is_default=False
+    )

@@ -12,8 +12,8 @@ from django.db.models import Q
 from boards.models import Board, CardLock, Presence
 from live.feed import publish
 
-from . import loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import CardLocked, CardMissing, LockExpired, NotAllowed
 from .moves import person
 
@@ -26,7 +26,7 @@ def lock_take(*, board: Board, card: UUID, actor: Actor, now: datetime) -> CardL
     """Take or renew the lease. Raises CardLocked if it is somebody else's (or another tab's), CardMissing."""
     if "move" not in actor.rights:
         raise NotAllowed("Your role does not let you edit cards on this board.")
-    if not loads.cards_of(board.tenant_id, board.record_type).filter(pk=card).exists():
+    if not cards_of(board.tenant_id, board.record_type).filter(pk=card).exists():
         raise CardMissing("There is no such card on this board, or it has been deleted.", card=str(card))
     mine = Q(holder=actor.user, session=actor.session)
     values = {
@@ -72,6 +72,12 @@ def lock_take_over(*, board: Board, card: UUID, actor: Actor, now: datetime) -> 
         raise NotAllowed("You may not take over a lock on this board.")
     CardLock.objects.filter(record_id=card, tenant_id=board.tenant_id).delete()
     return lock_take(board=board, card=card, actor=actor, now=now)
+
+
+def lock_of(board: Board, card: UUID, now: datetime) -> CardLock | None:
+    """The living lock on a card of this board's type."""
+    rows = CardLock.objects.filter(record_id=card, tenant_id=board.tenant_id, expires_at__gt=now)
+    return rows.select_related("holder").first()
 
 
 def locks_of(board: Board, now: datetime) -> dict[str, dict[str, Any]]:

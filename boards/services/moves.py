@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Q, Subquery
 
 from boards.core import ranks, rules
 from boards.core.layout import Layout
@@ -35,9 +34,11 @@ from workspace.services import (
     records_write,
 )
 from workspace.services.single import stale as stale_record
+from workspace.wakeups import wake
 
-from . import loads
+from . import lanes, loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import (
     BadMove,
     Busy,
@@ -50,9 +51,12 @@ from .errors import (
     TransitionRefused,
     UnknownStage,
 )
+from .neighbours import Target, neighbour_query
 from .sequence import locks_of_others, moves_announce, moves_insert, numbers_take
 
 MAX_BULK = 500
+#: a command with so many cards is followed by a snapshot
+BULK = 100
 TRIES = 4
 
 #: set while a move of ours writes records: the hook for changes from elsewhere then keeps out
@@ -67,18 +71,6 @@ class Card:
 
     id: UUID
     revision: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to. ``after`` is the card above, ``before`` the one below; with neither, an end of the column."""
-
-    stage: str
-    after: UUID | None = None
-    before: UUID | None = None
-    edge: str = "bottom"
-    lane: str | None = None
-    ranks: tuple[str, ...] = ()  # exact ones, for undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +183,7 @@ class _Carry:
         self.type = self.board.record_type
         self.states: dict[UUID, RecordState] = {}
         self.cards: list[RecordState] = []
+        self.lane_of: dict[UUID, str] | None = None
 
     def run(self) -> Moved:
         self._read()
@@ -205,6 +198,8 @@ class _Carry:
         moves_insert(moves)
         by = person(self.wish.actor.user)
         moves_announce(self.board.room, self.board.tenant_id, number.board_id, moves, by)
+        if len(moves) >= BULK:
+            wake("boards.take_bulk_snapshot", board_id=str(number.board_id))
         warnings: tuple[str, ...] = ()
         if worst is not None and worst.over:
             sentence = rules.full_sentence(self.layout, worst)
@@ -219,34 +214,17 @@ class _Carry:
         wish = self.wish
         ids: list[Any] = [card.id for card in wish.cards]
         if len(ids) > 1:  # two bulk moves lock their rows in the same order
-            rows = loads.cards_of(self.board.tenant_id, self.type).filter(pk__in=ids)
+            rows = cards_of(self.board.tenant_id, self.type).filter(pk__in=ids)
             list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
         ids += [one for one in (wish.target.after, wish.target.before) if one is not None]
-        if not wish.places and (further := self._further()) is not None:
-            ids.append(further)
-        self.states = records_read(tenant_id=self.board.tenant_id, record_type=self.type, ids=ids)
-
-    def _further(self) -> Any:
-        """A subquery for the neighbour that the client could not see, or for the card at the end."""
-        target, moving = self.wish.target, [card.id for card in self.wish.cards]
-        if target.after is not None and target.before is not None:
-            return None
-        column = (
-            loads.cards_of(self.board.tenant_id, self.type).filter(stage=target.stage).exclude(pk__in=moving)
+        further = (
+            None
+            if wish.places
+            else neighbour_query(self.board, wish.target, [card.id for card in wish.cards])
         )
-        if target.after is not None:
-            rank = Subquery(self._rank_of(target.after))
-            column = column.filter(rank__gte=rank).filter(Q(rank__gt=rank) | Q(pk__gt=target.after))
-            return Subquery(column.order_by("rank", "pk").values("pk")[:1])
-        if target.before is not None:
-            rank = Subquery(self._rank_of(target.before))
-            column = column.filter(rank__lte=rank).filter(Q(rank__lt=rank) | Q(pk__lt=target.before))
-            return Subquery(column.order_by("-rank", "-pk").values("pk")[:1])
-        order = ("rank", "pk") if target.edge == "top" else ("-rank", "-pk")
-        return Subquery(column.order_by(*order).values("pk")[:1])
-
-    def _rank_of(self, card: UUID) -> Any:
-        return loads.cards_of(self.board.tenant_id, self.type).filter(pk=card).values("rank")[:1]
+        self.states = records_read(
+            tenant_id=self.board.tenant_id, record_type=self.type, ids=ids, also=further
+        )
 
     def _check_cards(self) -> None:
         wish = self.wish
@@ -312,9 +290,7 @@ class _Carry:
         return (None, further) if target.edge == "top" else (further or None, None)
 
     def _next_rank(self, rank: str) -> str | None:
-        column = loads.cards_of(self.board.tenant_id, self.type).filter(
-            stage=self.wish.target.stage, rank__gt=rank
-        )
+        column = cards_of(self.board.tenant_id, self.type).filter(stage=self.wish.target.stage, rank__gt=rank)
         return column.order_by("rank").values_list("rank", flat=True).first()
 
     def _neighbour(self, card: UUID) -> RecordState:
@@ -348,8 +324,8 @@ class _Carry:
         writes = []
         for state, (stage, rank) in zip(self.cards, places, strict=True):
             values: dict[str, Any] = {"stage": stage, "rank": rank}
-            if lane is not None and lane != loads.lane_of(state.values, lane_field):
-                values |= loads.lane_values(state, lane_field, lane)
+            if lane is not None and lane != self._lanes()[state.id]:
+                values |= lanes.lane_values(state, lane_field, lane)
             writes.append(RecordWrite(state.id, values, state))
         token = own_write.set(True)
         try:
@@ -396,12 +372,18 @@ class _Carry:
             )  # fmt: skip
         return worst
 
+    def _lanes(self) -> dict[UUID, str]:
+        """The lane in which each card is, looked up when somebody first asks."""
+        if self.lane_of is None:
+            self.lane_of = lanes.lanes_of_states(self.board, self.layout.lane_field, self.cards)
+        return self.lane_of
+
     def _cells(self, places: Sequence[tuple[str, str]]) -> list[rules.Cell]:
         """The limited cells into which a card comes from elsewhere."""
         found: dict[tuple[str, str | None], rules.Cell] = {}
         lane_field, wanted = self.layout.lane_field, self.wish.target.lane
         for state, (stage, _) in zip(self.cards, places, strict=True):
-            old_lane = loads.lane_of(state.values, lane_field) if lane_field else None
+            old_lane = self._lanes()[state.id] if lane_field else None
             lane = wanted if wanted is not None else old_lane
             for cell in rules.limited_cells(self.layout, stage, lane):
                 moved_in = state.values["stage"] != stage or (cell.lane is not None and old_lane != lane)

@@ -21,7 +21,7 @@ from workspace.ids import new_id
 from workspace.kinds import record_spec
 from workspace.models import Change, ChangeKind, OriginKind, Tenant
 
-from . import loads
+from .cards import cards_of
 from .recording import SOURCES
 from .sequence import moves_insert
 
@@ -55,7 +55,7 @@ def board_open(tenant: Tenant, record_type: str, *, now: datetime | None = None)
 
 def _give_ranks(board: Board) -> None:
     """Oldest first at the top, after those that have a rank. A rank is no edit: no revision, no Change."""
-    cards = loads.cards_of(board.tenant_id, board.record_type)
+    cards = cards_of(board.tenant_id, board.record_type)
     for stage in cards.values_list("stage", flat=True).distinct():
         column = cards.filter(stage=stage)
         bare = list(column.filter(rank="").order_by("created_at", "pk").values_list("pk", flat=True))
@@ -135,7 +135,7 @@ def _who(change: Change) -> dict[str, Any]:
 def _missing(board: Board, where: dict[UUID, Place], now: datetime) -> Iterator[Move]:
     """Cards that are elsewhere than their history says (written past the services), and cards without any."""
     alive = set()
-    rows = loads.cards_of(board.tenant_id, board.record_type).order_by("created_at", "pk")
+    rows = cards_of(board.tenant_id, board.record_type).order_by("created_at", "pk")
     for card, stage, rank, revision in rows.values_list("pk", "stage", "rank", "revision").iterator(PAGE):
         alive.add(card)
         place = Place(stage, rank)

@@ -24,6 +24,7 @@ from workspace.services.drafts import Draft
 
 from . import loads
 from .actors import Actor
+from .cards import cards_of
 from .moves import own_write, person, warn
 from .sequence import Number, moves_announce, moves_insert, numbers_take
 
@@ -68,7 +69,7 @@ def _give_ranks(board: Board, spec: RecordSpec, drafts: Sequence[Draft]) -> None
     if not coming:
         return
     stages = sorted(coming)
-    cards = loads.cards_of(board.tenant_id, board.record_type)
+    cards = cards_of(board.tenant_id, board.record_type)
     last: dict[str, Any] = {
         f"last{index}": Subquery(cards.filter(stage=stage).order_by("-rank", "-pk").values("rank")[:1])
         for index, stage in enumerate(stages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from boards.core.metrics import Figures, Refused, figures
@@ -31,14 +32,19 @@ def zone_of(board: Board) -> tzinfo:
         return UTC
 
 
-def figures_of(board: Board, since: datetime, until: datetime, events: list[Event] | None = None) -> Figures:
-    """The period's figures straight from the events."""
+def figures_of(
+    board: Board, since: datetime, until: datetime, events: list[Event] | None = None, cards: set[UUID] | None = None
+) -> Figures:  # fmt: skip
+    """The period's figures straight from the events; of these cards alone, if some are named."""
     layout = layout_of(board.record_type, board.config)
     found = list(events_of(board.pk)) if events is None else events
-    rows = Refusal.objects.filter(board=board, at__gte=since, at__lt=until).values_list("at", "stage")
+    if cards is not None:
+        found = [event for event in found if event.card in cards]
+    rows = Refusal.objects.filter(board=board, at__gte=since, at__lt=until)
+    refused = rows.values_list("at", "stage", "record_id")
     return figures(
         found, stages=layout.keys, active=layout.active(), done=layout.done(), since=since, until=until,
-        refused=[Refused(*row) for row in rows],
+        refused=[Refused(at, stage) for at, stage, card in refused if cards is None or card in cards],
     )  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from boards.models import Board, Source
 from workspace.ids import new_id
 from workspace.services import RecordWrite, WriteStatus, records_read, records_write
 
-from . import loads
 from .actors import Actor
+from .cards import cards_of
 from .errors import Busy
 from .sequence import moves_insert, numbers_take
 
@@ -30,7 +30,7 @@ def room_make(
     low: str | None,
 ) -> tuple[str | None, str | None]:  # fmt: skip
     """Give the cards below the gap new ranks that leave a gap behind it; the gap. Each is an event by the system."""
-    rows = loads.cards_of(board.tenant_id, board.record_type).filter(stage=stage).exclude(pk__in=list(moving))
+    rows = cards_of(board.tenant_id, board.record_type).filter(stage=stage).exclude(pk__in=list(moving))
     column = list(rows.order_by("rank", "pk").values_list("pk", "rank"))
     start = _position(column, after, before, low)
     low = column[start - 1][1] if start else None

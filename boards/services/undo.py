@@ -15,12 +15,14 @@ from workspace.services import records_read
 
 from .actors import Actor
 from .errors import CardMissing, MovedOn, NotAllowed, NothingToUndo
-from .moves import Card, Moved, Target, Wish, carry_out, person, stream_id
+from .moves import Card, Moved, Wish, carry_out, person, stream_id
+from .neighbours import Target
 
 DEPTH = 50
-#: rows looked at: a bulk command is many
-ROWS = 3000
+#: rows looked at, a few at first: a bulk command is many
+ROWS = (60, 600, 3000)
 _OWN = (Source.UI, Source.API, Source.UNDO, Source.REDO)
+_BACK = (Source.UNDO, Source.REDO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,26 @@ class Undoable:
 
 
 def stacks_of(board: Board, user: Any) -> Stacks:
-    """The person's commands that can be undone and redone."""
+    """The top of what the person can undo and redo.
+
+    The latest rows alone say what lies on top; older ones are read only while they leave a stack empty that they
+    may hold something for.
+    """
     rows = Move.objects.filter(board_id=stream_id(board), user=user, source__in=[one.value for one in _OWN])
-    latest = list(rows.order_by("-seq").values_list("command_id", "source", "undoes")[:ROWS])
-    commands: dict[UUID, Command] = {}
-    for command, source, undoes in reversed(latest):
-        commands.setdefault(command, Command(command, source, undoes))
-    return stacks(list(commands.values()), DEPTH)
+    latest_first = rows.order_by("-seq").values_list("command_id", "source", "undoes")
+    found = Stacks()
+    for count in ROWS:
+        latest = list(latest_first[:count])
+        commands: dict[UUID, Command] = {}
+        for command, source, undoes in reversed(latest):
+            commands.setdefault(command, Command(command, source, undoes))
+        found = stacks(list(commands.values()), DEPTH)
+        is_cut = any(
+            source not in _BACK for _, source, _ in latest
+        )  # a new command ends what could be redone
+        if len(latest) < count or (found.undo and (found.redo or is_cut)):
+            break
+    return found
 
 
 def undoable(board: Board, user: Any) -> Undoable:
@@ -125,11 +140,11 @@ def _moves(board: Board, command: UUID) -> list[Move]:
 
 
 def _words(board: Board, command: UUID, verb: str) -> str:
-    moves = _moves(board, command)
+    rows = Move.objects.filter(board_id=stream_id(board), command_id=command).order_by("seq")
+    places = list(rows.values_list("from_stage", "to_stage"))
     layout = layout_of(board.record_type, board.config)
-    one = moves[0]
-    origin, target = layout.name_of(one.from_stage), layout.name_of(one.to_stage)
-    what = f"{len(moves)} cards" if len(moves) > 1 else "1 card"
-    if one.from_stage == one.to_stage:
+    origin, target = (layout.name_of(stage) for stage in places[0])
+    what = f"{len(places)} cards" if len(places) > 1 else "1 card"
+    if origin == target:
         return f"{verb}: {what}, order in {target}"
     return f"{verb}: {what}, {origin} → {target}" if verb == "Redo" else f"{verb}: {what} back to {origin}"

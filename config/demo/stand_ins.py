@@ -31,6 +31,11 @@ def world(slug: str, kind: str) -> list[dict[str, Any]]:
     return list(_call("GET", f"{slug}/world/{kind}"))
 
 
+def connect(slug: str) -> dict[str, Any]:
+    """What a hub is told to connect to the stand-in: ``{connector, base_url, settings, secrets}``."""
+    return dict(_call("GET", f"{slug}/connect"))
+
+
 def _call(method: str, path: str, body: Any = None) -> Any:
     answer = requests.request(
         method, f"{settings.LOCKSTEP_SANDBOX_URL}/_control/{path}", json=body, timeout=SECONDS

@@ -129,6 +129,10 @@ class RestClient:
         """False for rows that are no record of this resource (pull requests among issues)."""
         return True
 
+    def list_params(self, endpoint: Endpoint) -> Mapping[str, Any]:
+        """Query parameters of a listing beside those of its pages; override where they hang on settings or the day."""
+        return endpoint.list_params
+
     def write_body(
         self,
         endpoint: Endpoint,
@@ -183,7 +187,7 @@ class RestClient:
         if ask.url:
             answer = self.session.get(ask.url)
         else:
-            params = dict(endpoint.list_params) if ask.keeps_other_params else {}
+            params = dict(self.list_params(endpoint)) if ask.keeps_other_params else {}
             if since is not None and endpoint.since is not None and ask.keeps_other_params:
                 params[endpoint.since.param] = endpoint.since.value(since)
             answer = self.session.get(

@@ -88,6 +88,9 @@ class Connector:
     """The vendor makes the signing secret up and tells it once, in ``WebhookRegistration.secret``. Where the hub does
     not hold that secret (any more), a registration that is there must be removed and made anew."""
     webhook_covers_body: bool = True  # False: the vendor proves who sends, but signs no body (a token, a JWT)
+    webhook_token_in_body: bool = False
+    """Nothing signs a webhook: a shared token among the values of its body proves where it comes from (Graph's client
+    state). All else in the body is a hint, as ever."""
     text_format: str = "plain"
     token_url: str = ""  # where a person makes a token
     docs_url: str = ""

@@ -84,7 +84,7 @@ class OnePage:
 
 @dataclass(frozen=True, slots=True)
 class PageNumber:
-    """``?page=3``. Ends by total pages, total, has-more, a last-page header, else by a short or empty page."""
+    """``?page=3``. Ends by total pages, total, has-more, a last-page header where it came, else by a short or empty page."""
 
     param: str = "page"
     start: int = 1
@@ -111,7 +111,7 @@ class PageNumber:
             is_last = not _more(seen, self.has_more_path)
         elif self.total_path and self.size:
             is_last = pages_read * self.size >= _count(seen, self.total_path)
-        elif self.last_page_header:
+        elif self.last_page_header and (self.last_page_header.lower() in seen.headers or not self.size):
             is_last = seen.headers.get(self.last_page_header.lower(), "").strip().lower() in (
                 "true",
                 "1",

@@ -50,7 +50,7 @@ def is_secret_key(name: str) -> bool:
     plain = _CAMEL.sub("_", name).strip().lower()
     if _NOT_SECRET.fullmatch(plain):
         return False
-    return plain in _EXACT or bool(_SECRET_WORDS.search(plain))
+    return plain in _EXACT or name.strip().lower() in _EXACT or bool(_SECRET_WORDS.search(plain))
 
 
 def redact_headers(headers: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class HmacScheme:
 
     For headers like ``t=17,v1=ab,v1=cd`` give ``separator=","`` and ``key="v1"``; the timestamp is then read from
     ``timestamp_key`` unless ``timestamp_header`` is given. All bytes are the raw ones, never re-serialised.
+    ``secret_encoding`` "sha256" takes the digest of the secret's text as the key.
     """
 
     header: str
@@ -40,7 +42,7 @@ class HmacScheme:
     timestamp_format: Literal["epoch_s", "epoch_ms", "iso8601"] = "epoch_s"
     tolerance_seconds: int = 300
     id_header: str = ""
-    secret_encoding: Literal["utf8", "hex", "base64"] = "utf8"  # noqa: S105
+    secret_encoding: Literal["utf8", "hex", "base64", "sha256"] = "utf8"  # noqa: S105
 
     def verify(self, request: WebhookRequest, secrets: Sequence[str]) -> None:
         """Raises ``BadSignature`` unless one of the secrets signed this request in time."""
@@ -92,6 +94,7 @@ class HmacScheme:
             "utf8": lambda: secret.encode(),
             "hex": lambda: bytes.fromhex(secret),
             "base64": lambda: base64.b64decode(secret),
+            "sha256": lambda: hashlib.sha256(secret.encode()).digest(),
         }[self.secret_encoding]()
         return hmac.new(key, payload, self.algorithm).digest()
 

@@ -56,12 +56,15 @@ class Page:
     """One page of a listing. ``next_token`` None ends the walk, and only on the vendor's positive end signal.
 
     ``server_time`` is the answer's Date header. ``deleted_ids`` are ids the feed itself reports as deleted.
+    ``resume`` comes with the last page where the vendor keeps a change feed: given as ``token`` of a later walk, it
+    brings only what changed since, deletions included. A feed that forgot the place starts over by itself.
     """
 
     records: Sequence[ExternalRecord]
     next_token: Any | None = None
     server_time: datetime | None = None
     deleted_ids: Sequence[str] = ()
+    resume: Any | None = None
 
 
 class AbsenceKind(StrEnum):

@@ -10,7 +10,6 @@ from typing import Any
 
 from connectors.base.signatures import HmacScheme
 from connectors.base.types import BadPayload, ChangeHint, UnknownEvent, WebhookAnswer, WebhookRequest
-from connectors.base.webhooks import body_digest
 
 SCHEME = HmacScheme(header="x-lk-signature", algorithm="sha256", encoding="hex")
 
@@ -56,9 +55,8 @@ class LeanKitWebhooks:
         SCHEME.verify(request, secrets)
 
     def delivery_id(self, request: WebhookRequest) -> str | None:
-        """LeanKit gives none, and two changes within one second have the same body: neither may be dropped as a
-        repetition of the other, so the time of arrival is part of it."""
-        return f"{body_digest(request)[:40]}:{request.received_at.isoformat()}"
+        """LeanKit gives none: the hub goes by the body, and looks again where the same comes once more."""
+        return None
 
     def event_name(self, request: WebhookRequest, payload: Any) -> str:
         return str(payload.get("event") or "") if isinstance(payload, dict) else ""

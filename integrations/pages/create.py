@@ -16,6 +16,7 @@ from connectors.base.connector import Connector
 from connectors.base.errors import SyncError
 from connectors.base.types import Can
 from integrations.models import Integration, IntegrationStatus, JobKind, StatusMap
+from integrations.offers import offer_for
 from integrations.services.clients import connection_check
 from integrations.services.control import (
     integration_create,
@@ -157,6 +158,11 @@ class Connect(HubView):
             "auth_type": connector.auth_types[0] if connector.auth_types else "",
         }
         is_again = errors is not None
+        offer = None if is_again else offer_for(connector.key)
+        is_filled = offer is not None and "offer" in self.request.GET
+        if offer is not None and is_filled:
+            settings = {OPTION + name: value for name, value in offer.settings.items()}
+            defaults |= {"base_url": offer.base_url, **settings}
         bound = bind(
             group, None, data=self.request.POST if is_again else None, errors=errors, defaults=defaults
         )
@@ -167,12 +173,16 @@ class Connect(HubView):
         for each in secrets:
             if each.setting.kind != "password" and is_again:
                 each.value = self.request.POST.get(each.setting.name, "")
+            if offer is not None and is_filled:
+                each.value = offer.secrets.get(each.setting.name, "")
         shown = {each.setting.name for each in (*bound, *secrets)}
         context = {
             "title": f"Connect {connector.name}",
             "connector": connector,
             "bound": bound,
             "secrets": secrets,
+            "offer": offer,
+            "is_filled": is_filled,
             "steps": steps("connect"),
             "error_lines": [
                 ("" if name not in shown else f"f-{name.replace('.', '-')}", name, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets as randoms
@@ -231,7 +232,8 @@ def webhook_url(integration: Integration) -> str:
 
 
 def new_webhook_secret() -> str:
-    return f"whsec_{randoms.token_urlsafe(32)}"
+    """In the form of the Standard Webhooks specification, which some vendors insist on."""
+    return f"whsec_{base64.b64encode(randoms.token_bytes(32)).decode()}"
 
 
 def webhook_secret_rows(secret: str, now: datetime) -> list[dict[str, Any]]:

@@ -126,10 +126,12 @@ def _check_status(integration: Integration, kind: str) -> None:
 
 
 def job_writes(job: SyncJob) -> list[dict[str, Any]]:
-    """What a run wrote here: ``{record_type, kind, count}`` in the order of their numbers."""
+    """What a run wrote here: ``{record_type, kind, count}`` most first."""
     rows = Change.objects.filter(tenant_id=job.tenant_id, job_id=job.id)
-    counted = rows.values("record_type", "kind").annotate(count=Count("id"))
-    return sorted(counted, key=lambda row: (-row["count"], row["record_type"]))
+    counted = (
+        rows.values_list("record_type", "kind").annotate(count=Count("id")).order_by("-count", "record_type")
+    )
+    return [{"record_type": name, "kind": kind, "count": count} for name, kind, count in counted]
 
 
 def job_take_back(*, job: SyncJob, user: Any, now: datetime | None = None) -> SyncJob:

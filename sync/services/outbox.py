@@ -153,7 +153,10 @@ def pairs_make(rc: ResourceContext, states: Iterable[RecordState]) -> int:
 def unlinked_records(rc: ResourceContext, *, limit: int, after: UUID | None = None) -> list[RecordState]:
     """Local records that have no pair in this integration, by id; which of them belong says ``belonging``."""
     model = RECORD_TYPES[rc.record_type]
-    linked = Mapping.objects.filter(integration=rc.integration, resource=rc.name, record_id=OuterRef("pk"))
+    # by any resource: of two that take the same records (service and project tickets) one has it already
+    linked = Mapping.objects.filter(
+        integration=rc.integration, record_type=rc.record_type, record_id=OuterRef("pk")
+    )
     rows = model.objects.filter(
         ~Exists(linked), tenant_id=rc.integration.tenant_id, deleted_at__isnull=True
     ).order_by("id")

@@ -21,7 +21,8 @@ from conflicts.services import conflict_open, conflicts_journal, journal_row, op
 from connectors.base.types import ExternalRecord, Page
 from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
-from live.feed import MANY_IDS, publish_many, sync_room
+from live.feed import sync_room
+from live.gathering import MANY_IDS, publish_many
 from reconcile.model import HeldReason, Plan
 from reconcile.planner import LocalCreates
 from sync import scopes

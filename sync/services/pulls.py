@@ -20,7 +20,7 @@ from connectors.base.errors import ContractBroken, RecordGone, RecordProblem
 from connectors.base.types import Client, Page
 from integrations.models import Cursor, Integration, Mapping, MappingState, SweepSeen, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
-from live.feed import GATHER_SECONDS, gathered, let_go
+from live.gathering import GATHER_SECONDS, gathered, let_go
 from reconcile.digest import digest
 from sync.context import ResourceContext
 from sync.pairs import Seen

@@ -225,6 +225,52 @@ def test_a_page_that_was_offline_shows_what_it_missed(visit: Visits, house: Hous
     ]
 
 
+def test_a_card_dropped_while_offline_is_saved_once_when_the_network_is_back(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    desk(boat="backlog", door="review")
+    page = visit("operator", BOARD)
+    expect(page.locator("[data-live-status]").first).to_have_text("Live")
+    page.context.set_offline(True)
+    over = card(page, "door").bounding_box()
+    drag(page, "boat", over["x"] + 60, over["y"] + 4)
+    expect(card(page, "boat")).to_have_class(re.compile("is-slow"))
+    expect(page.locator("ol[data-stage=review] .card__title")).to_have_text(["boat", "door"])
+    assert stored(house, "review") == ["door"]
+    visit.complaints.clear()
+    page.context.set_offline(False)
+    expect_column(page, "review", "boat", "door")
+    assert stored(house, "review") == ["boat", "door"]
+    assert house.worker.do(lambda: Move.objects.filter(source="ui").count()) == 1
+    visit.complaints[:] = [
+        each for each in visit.complaints if "ERR_INTERNET" not in each and "WebSocket" not in each
+    ]
+
+
+def test_a_finger_presses_and_drags_and_a_swipe_only_scrolls(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="todo")
+    page = visit("operator", BOARD, has_touch=True)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: float) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    box, over = card(page, "boat").bounding_box(), card(page, "door").bounding_box()
+    x, y = box["x"] + 60, box["y"] + box["height"] - 8
+    touch("touchStart", x, y)
+    touch("touchMove", x + 40, y + 30)
+    touch("touchEnd")
+    expect_column(page, "backlog", "boat")
+    touch("touchStart", x, y)
+    page.wait_for_timeout(450)
+    for step in range(1, 9):
+        touch("touchMove", x + (over["x"] + 60 - x) * step / 8, y + (over["y"] + 4 - y) * step / 8)
+    touch("touchEnd")
+    expect_column(page, "todo", "boat", "door")
+    assert stored(house, "todo") == ["boat", "door"]
+
+
 def test_a_thousand_cards_are_read_fifty_by_fifty_with_a_bounded_page(
     visit: Visits, house: House, desk: Desk
 ) -> None:
@@ -260,7 +306,7 @@ def test_the_pages_have_no_serious_finding(
     assert serious(page) == []
 
 
-def test_a_phone_shows_one_column_and_a_press_drags(visit: Visits, house: House, desk: Desk) -> None:
+def test_a_phone_shows_one_column_and_moves_by_touch(visit: Visits, house: House, desk: Desk) -> None:
     desk(boat="backlog", door="todo")
     page = visit("operator", BOARD, viewport=PHONE, has_touch=True, is_mobile=True)
     expect(page.locator("section[data-column=backlog]")).to_be_visible()
@@ -274,6 +320,60 @@ def test_a_phone_shows_one_column_and_a_press_drags(visit: Visits, house: House,
     dialog.get_by_role("button", name="Move").tap()
     expect(page.locator("ol[data-stage=backlog] .card__title")).to_have_text(["boat", "door"])
     assert re.search(r"/boards/[0-9a-f-]+$", page.url)
+
+
+def test_who_edits_a_card_holds_it_and_others_see_and_may_take_over(
+    visit: Visits, house: House, desk: Desk
+) -> None:
+    boat = desk(boat="backlog")["boat"]
+    record = f"/admin/workspace/task/{boat.pk}/change/"
+    visit.expected += ["/api/v1/kanban/lock/", "/api/v1/kanban/move"]
+    board, editing = visit("manager", BOARD), visit("operator", record)
+    expect(board.locator("[data-live-status]").first).to_have_text("Live")
+    editing.get_by_label("Title").fill("boat, red")
+    expect(card(board, "boat").locator("[data-lock]")).to_have_text(re.compile("operator is editing"))
+    card(board, "boat").focus()
+    board.keyboard.press("Space")
+    board.keyboard.press("ArrowRight")
+    board.keyboard.press("Space")
+    expect(board.get_by_role("alert").first).to_contain_text("operator is editing this card")
+    expect_column(board, "backlog", "boat")
+    reading = visit("manager", record)
+    expect(reading.get_by_text("operator is editing this card. You can read along.")).to_be_visible()
+    expect(reading.locator('[name="_save"]')).to_be_disabled()
+    reading.get_by_role("button", name="Take over").click()
+    expect(reading.locator('[name="_save"]')).to_be_enabled()
+    expect(editing.get_by_text("manager is editing this card. You can read along.")).to_be_visible()
+    expect(editing.locator('[name="_save"]')).to_be_disabled()
+    expect(card(board, "boat").locator("[data-lock]")).to_have_text(re.compile("manager is editing"))
+    reading.get_by_label("Title").fill("boat, blue")
+    reading.locator('[name="_save"]').click()
+    expect(card(board, "boat").locator("[data-lock]")).to_be_hidden()
+    expect(editing.locator('[name="_save"]')).to_be_enabled()
+    assert house.fresh(boat).title == "boat, blue"
+
+
+def test_a_filter_is_kept_as_a_view_for_everybody(visit: Visits, house: House, desk: Desk) -> None:
+    desk(boat="backlog", door="todo")
+    page = visit("operator", f"{BOARD}")
+    page.get_by_label("Find in this board").fill("boat")
+    page.get_by_label("Find in this board").press("Enter")
+    expect(page.locator("[data-card]")).to_have_count(1)
+    page.get_by_role("button", name="Save view").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Boats")
+    dialog.get_by_label("For everybody on this board").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".board-views")).to_be_visible()
+    other = visit("viewer", BOARD)
+    other.locator(".board-views summary").click()
+    other.get_by_role("link", name="Boats").click()
+    expect(other.locator("[data-card]")).to_have_count(1)
+    other.locator(".board-views summary").click()
+    expect(other.get_by_label("Forget the shared view Boats")).to_have_count(0)
+    page.locator(".board-views summary").click()
+    page.get_by_label("Forget the shared view Boats").click()
+    expect(page.locator(".board-views")).to_have_count(0)
 
 
 def test_a_card_moved_here_moves_at_the_desk_and_the_other_way_round(visit: Visits, house: House) -> None:

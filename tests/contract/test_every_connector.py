@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -530,6 +531,19 @@ def test_a_webhook_with_a_wrong_signature_or_body_is_refused(open_stand: Opener,
     webhooks, request = _received(stand, open_stand)
     with pytest.raises(BadSignature):
         webhooks.verify(request, ["another-secret"], stand.settings)
+    if registry.get(stand.fixture.slug or slug).webhook_token_in_body:
+        token = stand.fixture.webhook_secret.encode()
+        forged = (
+            request.body.replace(token, b"a-guess"),
+            request.body.replace(token, b""),
+            b"",
+            b"{}",
+            b"[]",
+        )
+        for body in forged:
+            with pytest.raises(BadSignature):
+                webhooks.verify(dataclasses.replace(request, body=body), [token.decode()], stand.settings)
+        return
     tampered = WebhookRequest(
         request.method, request.headers, request.body + b" ", request.query, request.url, request.received_at
     )

@@ -104,7 +104,9 @@ def test_one_redis_serves_queue_cache_rooms_and_budgets_apart(load: Callable[...
     settings = load(**SECRETS, REDIS_URL="redis://:pw@cache:6379/4")
     assert settings["CELERY_BROKER_URL"] == "redis://:pw@cache:6379/4"
     assert settings["CACHES"]["default"]["LOCATION"] == "redis://:pw@cache:6379/5"
-    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == ["redis://:pw@cache:6379/6"]
+    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == [
+        {"address": "redis://:pw@cache:6379/6", "socket_timeout": 30}
+    ]
     assert settings["BUDGET_URL"] == "redis://:pw@cache:6379/7"
 
 
@@ -112,7 +114,9 @@ def test_a_socket_is_spelt_as_each_client_wants_it(load: Callable[..., Settings]
     settings = load(**SECRETS, REDIS_URL="unix:///run/valkey.sock")
     assert settings["CELERY_BROKER_URL"] == "redis+socket:///run/valkey.sock?virtual_host=0"
     assert settings["CACHES"]["default"]["LOCATION"] == "unix:///run/valkey.sock?db=1"
-    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == ["unix:///run/valkey.sock?db=2"]
+    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == [
+        {"address": "unix:///run/valkey.sock?db=2", "socket_timeout": 30}
+    ]
 
 
 def test_a_lost_task_comes_back_soon_and_never_while_it_runs(load: Callable[..., Settings]) -> None:

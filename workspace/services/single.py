@@ -13,7 +13,7 @@ from django.db import transaction
 from workspace.hooks import Placement
 from workspace.kinds import record_spec
 from workspace.models import Change, ChangeKind, Record, TaskStage, Tenant
-from workspace.wakeups import wake
+from workspace.wakeups import wake_once
 
 from .reading import records_read, who
 from .types import (
@@ -216,7 +216,7 @@ def _bury(
             stage_hooks_end(placed, [_came_or_went(state, revision, deleted_at is not None)])
         announce_one(record_type, record_id, revision, ["deleted_at"], tenant)
         if not drained:
-            wake("sync.drain_changes")
+            wake_once("sync.drain_changes")
     return _get(tenant, record_type, record_id)
 
 

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db import connections, router
 
-from live.feed import MANY_IDS, publish, publish_many, sync_room
+from live.feed import publish, sync_room
+from live.gathering import MANY_IDS, publish_many
 from reconcile.kinds import Kind
 from workspace.bulk import insert_rows, update_rows
 from workspace.hooks import Placed, Placement, stage_change_hooks, stage_hooks
 from workspace.kinds import FieldSpec, RecordSpec, record_spec
 from workspace.models import Change, ChangeKind, OriginKind, Record, Tenant
-from workspace.wakeups import wake
+from workspace.wakeups import wake_once
 
 from .drafts import Draft, check_references, draft
 from .types import Origin, RecordWrite, WriteResult, WriteStatus
@@ -61,7 +62,7 @@ def records_write(
         stage_hooks_end(placed, [_placement(spec, made) for made in written] if placed else [])
         _announce(spec, written, tenant)
         if not drained:
-            wake("sync.drain_changes")
+            wake_once("sync.drain_changes")
     return [_result(made) for made in drafts]
 
 

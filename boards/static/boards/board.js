@@ -134,8 +134,9 @@
     const days = Math.floor((Date.now() - since) / 86400000);
     const stage = stages.get(one.dataset.stage), limit = stage && stage.age;
     const old = limit && days >= limit;
-    holder.textContent = days ? days + " d" + (old ? " · ageing" : "") : "";
-    holder.title = days + " days in this column";
+    holder.textContent = days ? days + " d" + (old ? " ⚠" : "") : "";
+    holder.title = days + (days === 1 ? " day" : " days") + " in this column" + (old ? ": ageing" : "");
+    if (old) { holder.setAttribute("role", "img"); holder.setAttribute("aria-label", holder.title); } else { holder.removeAttribute("role"); holder.removeAttribute("aria-label"); }
     one.classList.toggle("is-ageing", Boolean(old));
   }
 

@@ -1,4 +1,4 @@
-/* Columns: paging with a bounded number of cards in the page, collapsing, the column picker of a phone, saved views. */
+/* Columns: paging with a bounded number of cards in the page, collapsing, the column picker of a phone. */
 (function () {
   "use strict";
   const B = window.LockstepBoard;
@@ -144,14 +144,6 @@
     picker.addEventListener("change", () => { show(picker.value); sessionStorage.setItem("column:" + B.data.board, picker.value); });
   }
   B.showColumn = (key) => { if (picker) { picker.value = key; show(key); } };
-
-  const save = $("[data-save-view]");
-  if (save) save.addEventListener("click", async () => {
-    const name = window.prompt("Name of this view");
-    if (!name) return;
-    await B.api("PUT", "preferences/" + B.data.type + "?board=" + B.data.board, { view: { name, query: location.search.slice(1) } });
-    location.reload();
-  });
 
   B.bound = bound;
 })();

@@ -15,7 +15,7 @@
   const draw = {
     flow: () => ({
       type: "line",
-      data: { labels: data.flow.days, datasets: data.flow.stages.map((stage) => ({ label: stage.name, data: stage.counts, fill: true, stepped: false, pointRadius: 0, borderWidth: 1, borderColor: COLOURS[stage.colour], backgroundColor: COLOURS[stage.colour] + "b0" })) },
+      data: { labels: data.flow.days, datasets: data.flow.stages.map((stage, index, all) => ({ label: stage.name, data: stage.counts, fill: true, stepped: false, pointRadius: 0, borderWidth: 1, borderColor: COLOURS[stage.colour], backgroundColor: COLOURS[stage.colour] + (index && all[index - 1].colour === stage.colour ? "60" : "c0") })) },
       options: base({ interaction: { mode: "index", intersect: false }, scales: { x: axis(""), y: axis("cards", { stacked: true }) }, plugins: { legend: { labels: { color: ink, boxWidth: 12 }, reverse: true } } }),
     }),
     throughput: () => ({
@@ -25,6 +25,7 @@
     }),
     scatter: () => {
       const points = data.scatter.points.map((point) => ({ x: Date.parse(point.x), y: point.y }));
+      const days = data.flow.days, span = { min: Date.parse(days[0]), max: Date.parse(days[days.length - 1]) + 86400000 };
       const ends = points.length ? [points[0].x, points[points.length - 1].x] : [0, 1];
       const lines = Object.entries(data.scatter.lines).filter(([, value]) => value !== null).map(([share, value]) => ({
         type: "line", label: share + " %", data: ends.map((x) => ({ x, y: value })), pointRadius: 0, borderWidth: 1, borderDash: [5, 4], borderColor: ink,
@@ -32,7 +33,7 @@
       return {
         type: "scatter",
         data: { datasets: [{ label: "Finished cards", data: points, backgroundColor: accent }, ...lines] },
-        options: base({ scales: { x: axis("finished", { beginAtZero: false, ticks: { color: ink, maxRotation: 0, autoSkipPadding: 18, callback: (value) => new Date(value).toISOString().slice(0, 10) } }), y: axis("days") }, plugins: { legend: { labels: { color: ink, boxWidth: 12 } }, tooltip: { callbacks: { label: (item) => item.parsed.y.toFixed(1) + " days" } } } }),
+        options: base({ scales: { x: axis("finished", { ...span, beginAtZero: false, ticks: { color: ink, maxRotation: 0, autoSkipPadding: 18, callback: (value) => new Date(value).toISOString().slice(0, 10) } }), y: axis("days") }, plugins: { legend: { labels: { color: ink, boxWidth: 12 } }, tooltip: { callbacks: { label: (item) => item.parsed.y.toFixed(1) + " days" } } } }),
       };
     },
     ageing: () => ({

@@ -4,7 +4,7 @@
   const B = window.LockstepBoard;
   if (!B) return;
   const { $, $$ } = B;
-  const SLOW_MS = 5000;
+  const SLOW_MS = 5000, OFFLINE_MS = 20000;
   const applied = new Set(); // numbers already shown, above data.seq
   const latest = new Map(); // card → number of the last move shown
 
@@ -123,12 +123,20 @@
     } catch (error) {
       if (error instanceof B.Refused) throw error;
       cards.forEach((card) => card.classList.add("is-slow"));
+      if (!navigator.onLine) await online();
       return await B.api("POST", "move/bulk", body, { wait: 15000 }); // the same command once more: it moves nothing twice
     } finally {
       clearTimeout(slow);
       cards.forEach((card) => card.classList.remove("is-slow"));
     }
   }
+
+  /* Until the browser is on the network again, at most as long as somebody waits for a card. */
+  const online = () => new Promise((resolve) => {
+    const done = () => { clearTimeout(timer); window.removeEventListener("online", done); resolve(); };
+    const timer = setTimeout(done, OFFLINE_MS);
+    window.addEventListener("online", done);
+  });
 
   async function refused(error, cards, target) {
     if (!(error instanceof B.Refused)) {

@@ -13,7 +13,8 @@ from django.contrib.auth.models import User
 from boards.models import Board, Source
 from boards.selectors import layout_for
 from boards.services.actors import Actor, rights_of
-from boards.services.moves import Card, Moved, Target, card_move
+from boards.services.moves import Card, Moved, card_move
+from boards.services.neighbours import Target
 from boards.services.opening import board_open
 from tests.integration.hub_fixtures import *  # noqa: F403
 from workspace.models import OriginKind, Task, Tenant

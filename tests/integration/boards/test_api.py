@@ -10,10 +10,10 @@ import time_machine
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from boards.models import Board, CardLock, Move
+from boards.models import Board, CardLock, Move, SavedView
 from live.models import LiveEvent
 from tests.integration.boards.conftest import column, configure
-from workspace.models import Task, Tenant
+from workspace.models import Membership, Role, Task, Tenant
 
 Make = Callable[..., Task]
 AsUser = Callable[[User], APIClient]
@@ -134,10 +134,12 @@ def test_locks_are_taken_renewed_run_out_and_are_taken_over(
         late = as_user(olga).put(path, mine)
         assert (late.status_code, late.json()["code"]) == (410, "lock_expired")
         assert as_user(olga).post(path, mine).status_code == 200
+        assert as_user(alice).get(path).json()["holder"] == "olga"
         assert as_user(alice).post(path, {**theirs, "take_over": True}).json()["holder"] == "alice"
         assert as_user(olga).post(path, {**mine, "take_over": True}).status_code == 403
         assert as_user(alice).delete(f"{path}?session=b").json() == {"released": True}
         assert not CardLock.objects.exists()
+        assert as_user(alice).get(path).json()["holder"] is None
 
 
 def test_a_configuration_is_versioned_and_checked(
@@ -251,5 +253,50 @@ def test_a_persons_collapsed_columns_and_views_are_their_own(
 ) -> None:
     view = {"name": "Mine", "query": "?assignee=none"}
     found = as_user(vera).put(f"{API}/preferences/task", {"collapsed": ["done", "mars"], "view": view}).json()
-    assert found == {"collapsed": ["done"], "views": [{"name": "Mine", "query": "assignee=none"}]}
-    assert as_user(olga).put(f"{API}/preferences/task", {}).json() == {"collapsed": [], "views": []}
+    assert found == {
+        "collapsed": ["done"], "views": [{"name": "Mine", "query": "assignee=none"}], "shared_views": [],
+    }  # fmt: skip
+    nothing = {"collapsed": [], "views": [], "shared_views": []}
+    assert as_user(olga).put(f"{API}/preferences/task", {}).json() == nothing
+
+
+def test_a_shared_view_is_everybodys_and_only_its_owner_or_a_manager_changes_it(
+    board: Board, vera: User, olga: User, alice: User, as_user: AsUser
+) -> None:
+    path, urgent = f"{API}/preferences/task", {"name": "Urgent", "query": "priority=urgent", "shared": True}
+    refused = as_user(vera).put(path, {"view": urgent})
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    shared = [{"name": "Urgent", "query": "priority=urgent", "by": "olga"}]
+    assert as_user(olga).put(path, {"view": urgent}).json()["shared_views"] == shared
+    assert as_user(vera).put(path, {}).json()["shared_views"] == shared
+    other = User.objects.create_user("otto", is_staff=True)
+    Membership.objects.create(user=other, tenant=board.tenant, role=Role.OPERATOR)
+    taken = as_user(other).put(path, {"view": {**urgent, "query": "q=x"}})
+    assert (taken.status_code, SavedView.objects.get().query) == (403, "priority=urgent")
+    assert as_user(alice).put(path, {"view": {**urgent, "query": ""}}).json()["shared_views"] == []
+    nameless = as_user(olga).put(path, {"view": {**urgent, "name": " "}})
+    assert nameless.status_code == 400
+
+
+def test_a_further_board_shows_the_same_cards_by_its_own_rules(
+    board: Board, alice: User, olga: User, as_user: AsUser, make_task: Make
+) -> None:
+    card = make_task("boat")
+    asked = {"type": "task", "name": "Workshop"}
+    assert as_user(olga).post(f"{API}/boards", asked).status_code == 403
+    assert as_user(alice).post(f"{API}/boards", {**asked, "name": " "}).status_code == 400
+    made = as_user(alice).post(f"{API}/boards", asked).json()
+    client = as_user(alice)
+    config = made["config"]
+    config["stages"][3]["limit"] = {"soft": None, "hard": 0}
+    saved = client.put(f"{API}/config/task?board={made['id']}", {"version": 1, "config": config})
+    assert saved.status_code == 200
+    full = client.post(f"{API}/move", body(card, "review", board=made["id"]))
+    assert (full.status_code, column("backlog")) == (428, ["boat"])
+    assert client.post(f"{API}/move", body(card, "todo", board=made["id"])).status_code == 200
+    assert (
+        client.post(f"{API}/move", body(card, "review", revision=2)).status_code == 200
+    )  # the first one has no limit
+    assert list(Move.objects.order_by("seq").values_list("board_id", "seq")) == [
+        (board.pk, n) for n in (1, 2, 3)
+    ]

@@ -19,7 +19,8 @@ from boards.selectors import layout_for
 from boards.services.actors import Actor, rights_of
 from boards.services.checks import verify
 from boards.services.errors import BoardError
-from boards.services.moves import Card, Target, cards_move
+from boards.services.moves import Card, cards_move
+from boards.services.neighbours import Target
 from boards.services.opening import board_open
 from boards.services.snapshots import snapshot_take, state_at
 from tests.integration.boards.conftest import configure

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from boards.models import Board, Move, Refusal, Source
+from boards.models import Board, Move, Refusal, Snapshot, Source
 from boards.services.errors import (
     BadMove,
     BoardError,
@@ -24,11 +24,21 @@ from boards.services.errors import (
     UnknownStage,
 )
 from boards.services.locks import lock_take
-from boards.services.moves import Card, Target, cards_move
+from boards.services.moves import Card, cards_move
+from boards.services.neighbours import Target
 from boards.services.opening import board_open
+from boards.tasks import take_bulk_snapshot
 from tests.integration.boards.conftest import Clock, column, configure
 from workspace.models import Change, OriginKind, Task, Tenant
-from workspace.services import Origin, record_create, record_delete, record_restore, record_update
+from workspace.services import (
+    Origin,
+    RecordWrite,
+    record_create,
+    record_delete,
+    record_restore,
+    record_update,
+    records_write,
+)
 
 Make = Callable[..., Task]
 MoveIt = Callable[..., Any]
@@ -332,3 +342,22 @@ def test_equal_and_foreign_ranks_make_room_for_a_card(
     move(alice, card.pk, "todo", after=ids[1], before=ids[2])
     assert column("todo") == [before[0], before[1], "card", before[2]]
     assert Move.objects.filter(source=Source.SYSTEM, reason="making room").exists()
+
+
+def test_a_command_with_many_cards_is_followed_by_a_snapshot(
+    board: Board, alice: User, make_task: Make, actor_for: Any, clock: Clock, wakeups: list[Any],
+    django_capture_on_commit_callbacks: Any,
+) -> None:  # fmt: skip
+    origin = Origin(OriginKind.SYSTEM)
+    writes = [RecordWrite(None, {"title": str(number)}) for number in range(100)]
+    made = records_write(tenant=board.tenant, record_type="task", writes=writes, origin=origin, now=clock())
+    with django_capture_on_commit_callbacks(execute=True):
+        cards_move(
+            board=board, cards=[Card(one.record_id, 1) for one in made], target=Target("done"), actor=actor_for(alice),
+            now=clock(),
+        )  # fmt: skip
+    task = ("boards.take_bulk_snapshot", {"board_id": str(board.pk)})
+    assert task in wakeups
+    take_bulk_snapshot(**task[1])
+    snapshot = Snapshot.objects.get()
+    assert (snapshot.reason, snapshot.seq, snapshot.cards) == ("bulk", 200, 100)

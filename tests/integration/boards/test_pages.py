@@ -189,10 +189,67 @@ def test_figures_have_charts_tables_and_csv(
         lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
         assert client.get(page(board, "metrics_csv", chart="nothing")).status_code == 404
     assert html.count("<canvas") == 4
-    assert "1 finished 2 d cycle time, median (1 cards)" in words(html)
+    assert "1 finished 2 d cycle time, median (1 card)" in words(html)
     assert "What the figures mean" in html
     assert lines[0] == "Card,Finished,Cycle time,Lead time"
     assert lines[1].startswith("'=boat,2025-07-03 10:00,")
+
+
+def test_the_filter_of_the_board_holds_for_its_figures_tables_and_csv(
+    board: Board, alice: User, make_task: Make, move: Any, clock: Any
+) -> None:
+    for name, labels in (("boat", ["wood"]), ("door", [])):
+        card = make_task(name, labels=labels)
+        move(alice, card.pk, "in_progress")
+        clock.now += timedelta(days=2)
+        move(alice, card.pk, "done")
+    with time_machine.travel(clock.now + timedelta(hours=1)):
+        client = signed_in(alice)
+        whole, some = (
+            words(client.get(page(board, "metrics"), query).content.decode())
+            for query in ({}, {"label": "wood"})
+        )
+        answer = client.get(page(board, "metrics_csv", chart="scatter"), {"label": "wood"})
+        lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+        nothing = client.get(page(board, "metrics"), {"label": "steel", "days": "7"}).content.decode()
+    assert "2 finished" in whole and "Only the" not in whole
+    assert "1 finished" in some and "Only the 1 card that the filter lets through" in some
+    assert len(lines) == 2 and lines[1].startswith("boat,")
+    assert "0 finished" in words(nothing) and 'href="?days=30&amp;label=steel"' in nothing
+
+
+def test_settings_say_who_may_what_and_limit_single_lanes(
+    board: Board, alice: User, olga: User, make_task: Make
+) -> None:
+    configure(board, lane_field="priority")
+    make_task("boat", priority="high")
+    client = signed_in(alice)
+    assert "Block above, Review, High" in client.get(page(board, "settings")).content.decode()
+    form = {
+        **settings_form(board, off=[]), "lane_field": "priority", "lane": ["high", ""], "hard-review@0": "1", "soft-review@1": "4",
+        "with_rights": "1", "right-move": ["manager"], "right-override": ["manager"], "right-configure": ["manager"],
+        "right-break_lock": [], "with_collapsed": "1", "collapsed-done": "on",
+    }  # fmt: skip
+    assert client.post(page(board, "settings"), form).status_code == 302
+    config = Board.objects.get(pk=board.pk).config
+    stages = {stage["key"]: stage["lanes"] for stage in config["stages"]}
+    assert stages["review"] == {"high": {"soft": None, "hard": 1}, "": {"soft": 4, "hard": None}}
+    assert (stages["todo"], config["collapsed"], config["rights"]["move"]) == ({}, ["done"], ["manager"])
+    assert "data-move-to" not in signed_in(olga).get(page(board)).content.decode()
+    assert (
+        'class="column__head column--blue is-collapsed" data-head="done"'
+        in client.get(page(board)).content.decode()
+    )
+
+
+def test_another_board_is_added_from_the_settings(board: Board, alice: User, olga: User) -> None:
+    client = signed_in(alice)
+    assert client.post(page(board, "add"), {"name": "Workshop"}).status_code == 302
+    made = Board.objects.get(name="Workshop")
+    assert (made.is_default, made.record_type) == (False, "task")
+    assert "Workshop" in client.get(page(board)).content.decode()
+    signed_in(olga).post(page(board, "add"), {"name": "Mine"})
+    assert not Board.objects.filter(name="Mine").exists()
 
 
 def test_checks_show_a_difference_and_repair_it(board: Board, alice: User, make_task: Make) -> None:

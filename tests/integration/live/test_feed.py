@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -12,20 +13,19 @@ import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from live.consumer import LiveConsumer
 from live.feed import (
     events_after,
     events_expire,
-    gathered,
-    let_go,
     publish,
-    publish_many,
     sync_room,
 )
+from live.gathering import gathered, let_go, publish_many
 from live.models import LiveEvent, LiveRoom
 from workspace.models import Membership, Role, Tenant
 
@@ -353,3 +353,21 @@ def test_a_connection_has_a_bounded_number_of_rooms(vera: User, tenant: Tenant) 
             assert (await socket.ask(subscribe=f"tenant:{tenant.pk}:more"))["error"] == "too_many_rooms"
 
     run(scene)
+
+
+def test_the_events_of_a_transaction_are_written_together_and_those_taken_back_are_not() -> None:
+    with CaptureQueriesContext(connection) as asked, transaction.atomic():
+        publish("room:b", "one", {"n": 1})
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            publish("room:b", "never", {})
+            raise ZeroDivisionError
+        with transaction.atomic():
+            publish("room:a", "within", {"n": 2})
+        publish("room:b", "two", {"n": 3})
+        publish("room:a", "three", {"n": 4})
+    found = LiveEvent.objects.order_by("room", "seq").values_list("room", "seq", "type")
+    assert list(found) == [
+        ("room:a", 1, "three"), ("room:a", 2, "within"), ("room:b", 1, "one"), ("room:b", 2, "two"),
+    ]  # fmt: skip
+    # numbers and events of the whole transaction, then of the savepoint that was kept
+    assert sum("INSERT" in query["sql"] for query in asked) == 4

@@ -126,3 +126,11 @@ def test_an_endless_walk_is_stopped() -> None:
 def test_empty_pages_are_not_taken_for_repeats() -> None:
     token = Walk().step("b", "")
     assert Walk.from_token(token).step("c", "") == {"at": "c", "pages": 2, "seen": []}
+
+
+def test_a_last_page_header_that_did_not_come_leaves_it_to_the_short_page() -> None:
+    pager = PageNumber(size=2, last_page_header="Last-Page")
+    assert pager.next_token(None, PageSeen([], {"last-page": "false"}, [1])) == 2
+    assert pager.next_token(None, PageSeen([], {"last-page": "true"}, [1, 2])) is None
+    assert pager.next_token(None, PageSeen([], {}, [1, 2])) == 2
+    assert pager.next_token(None, PageSeen([], {}, [1])) is None

@@ -13,7 +13,7 @@ from connectors.base.redact import cut, is_secret_key, redact_body, redact_data,
     [
         "token", "accessToken", "access_token", "X-Api-Key", "apikey", "api_key", "client_secret", "Authorization", "Cookie",
         "Set-Cookie", "password", "x-hub-signature-256", "X-Webhook-Signature", "refreshToken", "PRIVATE-TOKEN", "key",
-        "oauth_consumer_key", "signingKey", "webhook_secret", "secrets",
+        "oauth_consumer_key", "signingKey", "webhook_secret", "secrets", "clientId",
     ],
 )  # fmt: skip
 def test_names_of_secrets_are_known(name: str) -> None:
@@ -22,7 +22,18 @@ def test_names_of_secrets_are_known(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["title", "nextPageToken", "page_token", "keyboard", "monkey", "tokenised", "passenger", "author", "id"],
+    [
+        "title",
+        "client_id",
+        "nextPageToken",
+        "page_token",
+        "keyboard",
+        "monkey",
+        "tokenised",
+        "passenger",
+        "author",
+        "id",
+    ],
 )
 def test_other_names_are_left_alone(name: str) -> None:
     assert not is_secret_key(name)

@@ -172,3 +172,13 @@ def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
 def test_no_secret_proves_nothing() -> None:
     with pytest.raises(BadSignature):
         check_jwt(_jwt({}, secret=""), ["", ""], now=NOW)
+
+
+def test_a_secrets_digest_can_be_the_key() -> None:
+    scheme = HmacScheme("X-Content-Signature", encoding="base64", secret_encoding="sha256")
+    key = hashlib.sha256(b"shared").digest()
+    expected = base64.b64encode(hmac.new(key, BODY, hashlib.sha256).digest()).decode()
+    assert scheme.sign("shared", BODY) == expected
+    scheme.verify(request(x_content_signature=expected), ["other", "shared"])
+    with pytest.raises(BadSignature):
+        scheme.verify(request(x_content_signature=expected), ["other"])
