@@ -313,8 +313,11 @@ def is_tidy_set(value: Any) -> bool:
 
 
 def _set(value: Any) -> JSON:
-    if is_tidy_set(value):
-        return value[:]
+    if type(value) is list and set(map(type, value)) == {str}:
+        whole = "".join(value)
+        if whole.isascii() and whole.isprintable():  # nothing to clean: only to sort
+            found = sorted(set(value))
+            return found if found[0] else found[1:]
     if value is None or value == "":
         return []
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):

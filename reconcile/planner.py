@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from reconcile.fieldmap import CompiledMap
+from reconcile.fieldmap import BoundLink, CompiledMap
 from reconcile.kinds import ValueProblem, is_blank
 from reconcile.merging import Run
 from reconcile.model import (
@@ -68,34 +68,56 @@ def plan(
     return run.finished()
 
 
+class LocalCreates:
+    """``plan_local_create`` for many records that share map, policy and counterparts: equal texts are turned once."""
+
+    def __init__(self, *, field_map: CompiledMap, policy: Policy, ctx: MapContext) -> None:
+        self._ctx = ctx
+        flows = policy.direction is not Direction.OUT
+        self._links: list[tuple[str, BoundLink, bool, bool, dict[str, JSON | Unmapped]]] = []
+        for key, bound in field_map.bound.items():
+            is_in = bound.link.direction is not Direction.OUT
+            self._links.append((key, bound, bound.link.required and is_in, flows and is_in, {}))
+
+    def plan(self, external: Snapshot) -> Plan:
+        """What this new local record takes from the external one."""
+        to_local: dict[str, JSON] = {}
+        held: dict[str, Held] = {}
+        ctx = self._ctx
+        for key, bound, is_required, is_taken, known in self._links:
+            if key not in external:
+                if is_required:
+                    held[key] = Held(HeldReason.UNREADABLE, _UNFILLED.format(bound.link.local))
+                continue
+            if not is_taken:
+                continue
+            value = external[key]
+            is_text = type(value) is str  # nothing else: 1, 1.0 and true are one key
+            if is_text and value in known:
+                turned = known[value]
+            else:
+                try:
+                    turned = bound.inward(value, ctx)
+                except ValueProblem as exc:
+                    held[key] = Held(HeldReason.UNREADABLE, str(exc), value)
+                    continue
+                if is_text and type(turned) is str:  # a list is each record's own
+                    known[value] = turned
+            if type(turned) is Unmapped:
+                held[key] = Held(HeldReason.UNMAPPED, turned.reason, value)
+            elif turned is not None and turned != "" and turned != []:
+                to_local[key] = turned
+            elif is_required:
+                held[key] = Held(HeldReason.UNREADABLE, f"{bound.link.local} must not be empty", turned)
+        return Plan(to_local=to_local, held=held) if to_local or held else NOTHING
+
+
 def plan_local_create(*, field_map: CompiledMap, external: Snapshot, policy: Policy, ctx: MapContext) -> Plan:
     """What a new local record takes from an external one: ``to_local``, and ``held`` for what waits for a counterpart.
 
     A required link that is empty or held is in ``held``: the record must wait for it.
     """
-    to_local: dict[str, JSON] = {}
-    held: dict[str, Held] = {}
-    flows = policy.direction is not Direction.OUT
-    for key, bound in field_map.bound.items():
-        link = bound.link
-        is_in = link.direction is not Direction.OUT
-        if key not in external:
-            if link.required and is_in:
-                held[key] = Held(HeldReason.UNREADABLE, _UNFILLED.format(link.local))
-        elif flows and is_in:
-            value = external[key]
-            try:
-                turned = bound.inward(value, ctx)
-            except ValueProblem as exc:
-                held[key] = Held(HeldReason.UNREADABLE, str(exc), value)
-                continue
-            if type(turned) is Unmapped:
-                held[key] = Held(HeldReason.UNMAPPED, turned.reason, value)
-            elif turned is not None and turned != "" and turned != []:
-                to_local[key] = turned
-            elif link.required:
-                held[key] = Held(HeldReason.UNREADABLE, f"{link.local} must not be empty", turned)
-    return Plan(to_local=to_local, held=held) if to_local or held else NOTHING
+    return LocalCreates(field_map=field_map, policy=policy, ctx=ctx).plan(external)
 
 
 def plan_external_create(*, field_map: CompiledMap, local: Snapshot, policy: Policy, ctx: MapContext) -> Plan:

@@ -35,6 +35,7 @@ BLOCKING = {HeldReason.UNMAPPED, HeldReason.UNREADABLE, HeldReason.REFUSED, Held
 SENDING = ""
 HISTORY_KEPT = 12
 HISTORY_WINDOW = timedelta(hours=1)
+_NOBODY = References()  # until a plan has loaded what it needs; never filled
 _EQUAL, _WRITTEN = Provenance.EQUAL.value, Provenance.WRITTEN.value
 
 
@@ -68,7 +69,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         fm = self.rc.field_map
-        self.refs = References()
+        self.refs = _NOBODY
         self.local_snapshot: Snapshot = fm.read_local(self.local.values) if self.local else {}
         if self.seen is not None:
             self.external_snapshot: Snapshot = self.seen.snapshot

@@ -144,7 +144,7 @@ def _field_spec(field: Any) -> FieldSpec:
         to_column=_to_column(field, kind),
         to_row=_TO_ROW.get(kind, _same),
         check=_checker(field, kind),
-        is_sound=_sound(field, kind),
+        is_sound=_sound(field, kind, default),
     )
 
 
@@ -317,7 +317,11 @@ def _checker(field: Any, kind: Kind) -> Callable[[Any], None]:
     return lambda value: None
 
 
-def _sound(field: Any, kind: Kind) -> Callable[[Any], bool]:
+#: kinds whose texts recur from record to record, and cost more to check than to remember
+_REMEMBERED = (Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.REFERENCE)
+
+
+def _sound(field: Any, kind: Kind, default: Any) -> Callable[[Any], bool]:
     if kind is Kind.ENUM:
         choices = frozenset(str(value) for value, _ in field.choices)
         return lambda value: type(value) is str and value in choices
@@ -326,7 +330,25 @@ def _sound(field: Any, kind: Kind) -> Callable[[Any], bool]:
         return _sound_text(limit, ("\r", "\0") if kind is Kind.TEXT else _SUSPECT_IN_RICH_TEXT)
     if kind is Kind.SET and not _target(field):
         return lambda value: kinds.is_tidy_set(value) and bool(value)
+    if kind in _REMEMBERED:
+        return _sound_as_remembered(_canonicaliser(field, kind, default), _checker(field, kind))
     return lambda value: False
+
+
+def _sound_as_remembered(
+    to_canonical: Callable[[Any], Any], check: Callable[[Any], None]
+) -> Callable[[Any], bool]:
+    @lru_cache(maxsize=1024)
+    def fits(value: str) -> bool:
+        try:
+            if to_canonical(value) != value:
+                return False
+            check(value)
+        except ValueProblem:
+            return False
+        return True
+
+    return lambda value: type(value) is str and fits(value)
 
 
 #: found in a text whose lines end in blanks, or might; substring searches beat a pattern by far

@@ -28,6 +28,7 @@ from sync.services import matching
 from sync.services.deferrals import deferred
 from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
+from workspace.bulk import find_rows
 from workspace.ids import new_id
 from workspace.services import record_create, record_values
 
@@ -155,6 +156,18 @@ def _wait_for_matching(work: Work) -> None:
         raise NotYet("Records from there are still being matched with ours.", seconds=2)
     if matching.is_candidate(work.integration.id, work.rc.name, work.mapping.record_id):
         raise NotYet("A reviewer has to decide whether it is there already.", seconds=60)
+
+
+def has_open_creates(integration_id: UUID, resource: str) -> bool:
+    """True while the outcome of a create is not known: what a page shows as new may be its answer.
+
+    Begins at the few open intents, of any integration. As one join PostgreSQL, without statistics yet, may read
+    all pairs of a growing import instead, page after page.
+    """
+    open_ones = WriteIntent.objects.filter(kind=WriteKind.CREATE, state__in=UNSETTLED)
+    ids = open_ones.values_list("mapping_id", flat=True).order_by()
+    fixed = {"integration_id": integration_id, "resource": resource}
+    return bool(find_rows(Mapping, ["id"], fixed=fixed, key="id", values=list(ids)))
 
 
 def open_creates(integration_id: UUID, resource: str) -> Any:

@@ -21,9 +21,10 @@ from conflicts.services import conflict_open, conflicts_journal, journal_row, op
 from connectors.base.types import ExternalRecord, Page
 from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
-from live.feed import publish, sync_room
+from live.feed import sync_room
+from live.gathering import MANY_IDS, publish_many
 from reconcile.model import HeldReason, Plan
-from reconcile.planner import plan_local_create
+from reconcile.planner import LocalCreates
 from sync import scopes
 from sync.context import References, ResourceContext
 from sync.pairs import Pair, Seen, state_after
@@ -35,8 +36,6 @@ from workspace.ids import new_id
 from workspace.models import OriginKind
 from workspace.services import Origin, RecordState, RecordWrite, WriteResult, records_read, records_write
 
-#: pairs named in one live event
-LIVE_IDS = 100
 KNOWN = (
     "id", "external_id", "fingerprint", "state", "record_id", "field_map_version", "last_synced_at", "lease_until",
     "external_updated_at", "is_dead",
@@ -283,8 +282,10 @@ def _stored_pair(
 
 
 def _references(rc: ResourceContext, pairs: list[Pair]) -> References:
-    inward = {ref for pair in pairs for ref in pair.references_in()}
-    outward = {ref for pair in pairs for ref in pair.references_out()}
+    inward = {ref for pair in pairs for ref in rc.field_map.references_in(pair.external_snapshot)}
+    outward = {
+        ref for pair in pairs if pair.local for ref in rc.field_map.references_out(pair.local_snapshot)
+    }
     return References().load(rc.integration, inward=inward, outward=outward)
 
 
@@ -326,17 +327,19 @@ def _apply(run: PageRun, plans: Planned, counts: PageCounts) -> None:
 
 
 def _announce(run: PageRun, pairs: Sequence[tuple[UUID, UUID | None]]) -> None:
-    """One live event per page, naming the first of its pairs; a page that shows more reloads."""
+    """A live event of the page, naming the first of its pairs; a page that shows more reloads."""
     if not pairs:
         return
     tenant_id = run.rc.integration.tenant_id
-    payload = {
-        "integration": str(run.rc.integration.id),
-        "count": len(pairs),
-        "ids": [str(mapping_id) for mapping_id, _ in pairs[:LIVE_IDS]],
-        "record_ids": [str(record_id) for _, record_id in pairs[:LIVE_IDS] if record_id],
-    }
-    publish(sync_room(tenant_id), "mappings.changed", payload, tenant_id=tenant_id)
+    publish_many(
+        sync_room(tenant_id),
+        "mappings.changed",
+        {"integration": str(run.rc.integration.id)},
+        count=len(pairs),
+        ids=[str(mapping_id) for mapping_id, _ in pairs[:MANY_IDS]],
+        record_ids=[str(record_id) for _, record_id in pairs[:MANY_IDS] if record_id],
+        tenant_id=tenant_id,
+    )
 
 
 def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], now: datetime) -> None:
@@ -441,7 +444,7 @@ def sort_new(run: PageRun, records: list[ExternalRecord], counts: PageCounts) ->
     careful = {
         r.id for r in wanted if not r.complete or (rc.resource.parent and homes[r.parent_id or ""] is None)
     }
-    if creates.open_creates(rc.integration.id, rc.name).exists():
+    if creates.has_open_creates(rc.integration.id, rc.name):
         careful = {r.id for r in wanted}  # one of them may be the answer to a create of ours
     leave_placeholders(run, [r for r in wanted if r.id in careful], counts)
     return [record for record in wanted if record.id not in careful]
@@ -479,15 +482,8 @@ def plan_new(run: PageRun, records: list[ExternalRecord]) -> Fresh:
     refs = _references(rc, pairs)
     for pair in pairs:
         pair.refs = refs
-    return [
-        (
-            pair,
-            plan_local_create(
-                field_map=rc.field_map, external=pair.external_snapshot, policy=rc.policy, ctx=refs
-            ),
-        )
-        for pair in pairs
-    ]
+    creates_here = LocalCreates(field_map=rc.field_map, policy=rc.policy, ctx=refs)
+    return [(pair, creates_here.plan(pair.external_snapshot)) for pair in pairs]
 
 
 def _create_all(run: PageRun, fresh: Fresh, counts: PageCounts) -> None:

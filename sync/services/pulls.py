@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -20,6 +20,7 @@ from connectors.base.errors import ContractBroken, RecordGone, RecordProblem
 from connectors.base.types import Client, Page
 from integrations.models import Cursor, Integration, Mapping, MappingState, SweepSeen, SyncJob, SyncMethod
 from integrations.services.marks import mark_dirty
+from live.gathering import GATHER_SECONDS, gathered, let_go
 from reconcile.digest import digest
 from sync.context import ResourceContext
 from sync.pairs import Seen
@@ -70,10 +71,11 @@ class Pull:
         is_full = self.full or cursor.since is None
         if self.is_aside and cursor.since is None and cursor.sweep:
             return self.report  # the import under way reads it all
-        if self.rc.resource.parent and not self.rc.resource.lists_across_parents:
-            self._walk_parents(cursor, is_full)
-        else:
-            self._walk(cursor, is_full or not self.rc.resource.incremental)
+        with gathered():
+            if self.rc.resource.parent and not self.rc.resource.lists_across_parents:
+                self._walk_parents(cursor, is_full)
+            else:
+                self._walk(cursor, is_full or not self.rc.resource.incremental)
         return self.report
 
     # -- one walk -------------------------------------------------------------------------------------------
@@ -341,7 +343,17 @@ class _Ahead:
             finally:
                 connection.close()  # a token refresh may have opened one in this thread
 
-        return self._pool.submit(in_thread).result
+        future = self._pool.submit(in_thread)
+
+        def result() -> Any:
+            wait([future], timeout=GATHER_SECONDS)
+            if (
+                not future.done()
+            ):  # a slow vendor, or a wait for its budget: what was taken in is told meanwhile
+                let_go()
+            return future.result()
+
+        return result
 
 
 #: how often a job shows that it is alive

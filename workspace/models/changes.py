@@ -33,7 +33,9 @@ class Change(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    tenant = models.ForeignKey(  # as in Record
+        Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     record_type = models.CharField(max_length=30)
     record_id = models.UUIDField()
     revision = models.IntegerField()

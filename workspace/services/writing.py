@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connections, router
 
 from live.feed import publish, sync_room
+from live.gathering import MANY_IDS, publish_many
 from reconcile.kinds import Kind
 from workspace.bulk import insert_rows, update_rows
 from workspace.hooks import Placed, Placement, stage_change_hooks, stage_hooks
@@ -20,9 +21,6 @@ from workspace.wakeups import wake_once
 
 from .drafts import Draft, check_references, draft
 from .types import Origin, RecordWrite, WriteResult, WriteStatus
-
-#: ids named in one live event; a page that shows more reloads its list
-LIVE_IDS = 100
 
 _CHANGE_COLUMNS = (
     "tenant_id", "record_type", "record_id", "revision", "kind", "changes", "origin", "user_id",
@@ -219,7 +217,10 @@ def _log(
 def change_row(
     spec: RecordSpec, made: Draft, tenant: Tenant, origin: Origin, now: datetime, drained: bool
 ) -> tuple[Any, ...]:
-    changes = {name: {"from": made.old(name), "to": value} for name, value in made.changed.items()}
+    if made.state is None:
+        changes = {name: {"from": None, "to": value} for name, value in made.changed.items()}
+    else:
+        changes = {name: {"from": made.old(name), "to": value} for name, value in made.changed.items()}
     kind = ChangeKind.UPDATE if made.state else ChangeKind.CREATE
     return log_row(
         spec.record_type, made.record_id, _revision(made), kind, changes, tenant, origin, now, drained
@@ -298,9 +299,10 @@ def _announce(spec: RecordSpec, drafts: list[Draft], tenant: Tenant) -> None:
         made = drafts[0]
         announce_one(spec.record_type, made.record_id, _revision(made), sorted(made.changed), tenant)
         return
-    ids = [str(made.record_id) for made in drafts[:LIVE_IDS]]
-    payload = {"type": spec.record_type, "count": len(drafts), "ids": ids}
-    publish(room, "records.changed", payload, tenant_id=tenant.pk)
+    ids = [str(made.record_id) for made in drafts[:MANY_IDS]]
+    publish_many(
+        room, "records.changed", {"type": spec.record_type}, count=len(drafts), ids=ids, tenant_id=tenant.pk
+    )
 
 
 def announce_one(record_type: str, record_id: UUID, revision: int, fields: list[str], tenant: Tenant) -> None:

@@ -19,7 +19,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from live.consumer import LiveConsumer
-from live.feed import events_after, events_expire, publish, sync_room
+from live.feed import (
+    events_after,
+    events_expire,
+    publish,
+    sync_room,
+)
+from live.gathering import gathered, let_go, publish_many
 from live.models import LiveEvent, LiveRoom
 from workspace.models import Membership, Role, Tenant
 
@@ -52,7 +58,56 @@ def numbers(events: list[dict[str, Any]]) -> list[int]:
     return [event["payload"]["n"] for event in events]
 
 
+def many(room: str, *ids: str, count: int = 0, what: str = "card") -> None:
+    publish_many(room, "many", {"type": what}, count=count or len(ids), ids=list(ids))
+
+
+def payloads(room: str) -> list[dict[str, Any]]:
+    return [event["payload"] for event in events_after(room, 0)["events"]]
+
+
 # ---------------------------------------------------------------- feed and polling
+
+
+def test_many_pages_of_a_run_are_told_at_once_and_the_first_without_waiting(room: str) -> None:
+    with gathered():
+        many(room, "a")
+        assert payloads(room) == [{"type": "card", "count": 1, "ids": ["a"]}]
+        many(room, "b", "c")
+        many(room, "d")
+        many(room, "m", what="member")
+        assert len(payloads(room)) == 1
+    assert payloads(room)[1:] == [
+        {"type": "card", "count": 3, "ids": ["b", "c", "d"]}, {"type": "member", "count": 1, "ids": ["m"]},
+    ]  # fmt: skip
+
+
+def test_gathered_events_drop_no_id_that_was_named_alone(room: str) -> None:
+    with gathered():
+        let_go()
+        many(room, *(f"a{n}" for n in range(100)), count=500)
+        many(room, *(f"b{n}" for n in range(100)), count=500)
+        many(room, "c")
+    first, second = payloads(room)
+    assert (first["count"], len(first["ids"])) == (1000, 100)
+    assert second == {"type": "card", "count": 1, "ids": ["c"]}
+
+
+def test_what_is_gathered_is_told_before_a_wait_and_when_the_run_fails(room: str) -> None:
+    def run() -> None:
+        with gathered():
+            let_go()
+            many(room, "a")
+            let_go()
+            assert len(payloads(room)) == 1
+            many(room, "b")
+            with transaction.atomic():
+                many(room, "c")
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run()
+    assert [payload["ids"] for payload in payloads(room)] == [["a"], ["b"]]
 
 
 def test_what_is_rolled_back_is_not_told(room: str) -> None:

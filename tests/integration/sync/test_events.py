@@ -24,8 +24,14 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
             assert room == f"tenant:{tenant_id}:sync"
             heard.append((type, payload))
 
-    for module in ("sync.leases", "sync.services.pages", "sync.failures"):
+    def publish_many(
+        room: str, type: str, payload: dict[str, Any], *, count: int, tenant_id: Any = None, **ids: Any
+    ) -> None:
+        publish(room, type, {**payload, "count": count, **ids}, tenant_id=tenant_id)
+
+    for module in ("sync.leases", "sync.failures"):
         monkeypatch.setattr(f"{module}.publish", publish)
+    monkeypatch.setattr("sync.services.pages.publish_many", publish_many)
     return heard
 
 

@@ -21,7 +21,7 @@ from reconcile.model import (
     Rule,
     Strategy,
 )
-from reconcile.planner import plan_external_create, plan_local_create
+from reconcile.planner import LocalCreates, plan_external_create, plan_local_create
 from tests.unit.reconcile.worlds import Book, applied, compiled, plan_for, same_bases, text_map
 
 NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
@@ -449,6 +449,25 @@ def test_a_new_local_record_takes_what_can_be_read_and_names_what_waits() -> Non
     assert made.to_local == {"title": "A", "url": "none"} and set(made.held) == {"reporter"}
     missing = plan_local_create(field_map=fm, external={"title": ""}, policy=Policy(), ctx=Book())
     assert missing.held["title"].reason is HeldReason.UNREADABLE
+
+
+def test_many_new_records_are_planned_as_each_by_itself() -> None:
+    fm = compiled(
+        {"local": "title", "external": "name", "required": True},
+        {"local": "stage", "external": "state", "transform": {"name": "enum", "map": {"open": "todo"}}},
+        {"local": "labels", "external": "tags", "transform": {"name": "set", "separator": ","}},
+        {"local": "reporter", "external": "by", "transform": {"name": "lookup", "resource": "user"}},
+        {"local": "due_on", "external": "due"},
+    )
+    values: list[Any] = ["1", 1, True, 1.0, "", None, "open", "a,b", "2025-07-01", ["a"], "1", "open", "a,b"]
+    rows = [{"name": v, "state": v, "tags": v, "by": v, "due": v} for v in values]
+    together = LocalCreates(field_map=fm, policy=Policy(), ctx=Book())
+    made = [together.plan(fm.read_external(row)) for row in rows]
+    assert made == [
+        plan_local_create(field_map=fm, external=fm.read_external(row), policy=Policy(), ctx=Book())
+        for row in rows
+    ]
+    assert made[7].to_local["labels"] is not made[12].to_local["labels"]
 
 
 def test_a_new_external_record_gets_what_may_go_out() -> None:
