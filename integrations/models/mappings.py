@@ -58,7 +58,7 @@ class Mapping(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # Not checked by the database: neither row is ever deleted, and the checks cost a first import a tenth (0019).
+    # Not checked by the database: neither row is ever deleted, and the checks cost a first import a tenth (0023).
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )

@@ -30,7 +30,7 @@ class Record(models.Model):
     title_field: ClassVar[str] = "title"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # Not checked by the database: tenants are never deleted, and the check is one per imported row (0019).
+    # Not checked by the database: tenants are never deleted, and the check is one per imported row (0023).
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
