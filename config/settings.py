@@ -154,7 +154,7 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 #: A socket waits five seconds for news, and so does Redis's client before it gives up: it must be the more patient one.
-CHANNELS_HOST = {"address": CHANNELS_URL, "socket_timeout": 30}
+CHANNELS_HOST = {"address": CHANNELS_URL, "socket_timeout": 10}
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",

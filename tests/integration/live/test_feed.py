@@ -323,9 +323,8 @@ def test_a_membership_that_ends_closes_the_socket(vera: User, room: str) -> None
 
 def test_a_stranger_is_turned_away() -> None:
     async def scene() -> None:
-        socket = Socket(AnonymousUser())
-        await socket.connect()
-        assert await socket.closed_with() == 4401
+        async with Socket(AnonymousUser()) as socket:
+            assert await socket.closed_with() == 4401
 
     run(scene)
 
