@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
 import pytest
@@ -15,6 +17,7 @@ from connectors import registry
 from connectors.base.errors import (
     ConfigurationProblem,
     ContractBroken,
+    PermissionProblem,
     RateLimited,
     RecordGone,
     Retryable,
@@ -32,7 +35,7 @@ from connectors.base.types import (
     UnknownEvent,
     WebhookRequest,
 )
-from reconcile.kinds import canonical
+from reconcile.kinds import Kind, canonical
 from reconcile.model import Unmapped
 from reconcile.transforms import find_transform
 from sandbox.app import vendor_classes
@@ -454,6 +457,17 @@ def test_server_faults_are_retryable(open_stand: Opener, slug: str, status: int)
 
 
 @each_stand_in
+def test_what_the_plan_does_not_allow_is_told_and_no_record_is_taken_for_gone(
+    open_stand: Opener, slug: str
+) -> None:
+    stand = open_stand(slug)
+    stand.vendor.fail("status", status=402)
+    with pytest.raises((PermissionProblem, RateLimited)) as caught:
+        stand.client.list_page(first_listable(stand).name)
+    assert caught.value.status == 402
+
+
+@each_stand_in
 def test_a_hung_up_connection_is_retryable(open_stand: Opener, slug: str) -> None:
     stand = open_stand(slug)
     stand.vendor.fail("hang_up")
@@ -662,3 +676,41 @@ def test_every_default_link_goes_round_through_its_transform(
             back = transform.outward(ours, options, _Mirror())
             assert not isinstance(back, Unmapped), f"{link.local}: {back}"
             assert canonical(kind, transform.inward(back, options, _Mirror())) == ours, link.local
+
+
+def _times(kind: Kind) -> Iterator[Any]:
+    """A hundred days or moments, each in another of the world's zones, the nights on which clocks change among them."""
+    chance = random.Random(20261128)
+    zones = sorted(available_timezones())
+    changes = [datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)]
+    for number in range(100):
+        moment = chance.choice(changes) + timedelta(
+            minutes=chance.randrange(-200_000, 200_000) if number % 3 else 0
+        )
+        local = moment.astimezone(ZoneInfo(chance.choice(zones)))
+        yield local.date().isoformat() if kind is Kind.DATE else local
+
+
+@each_resource
+def test_a_hundred_dates_in_all_zones_go_round(open_stand: Opener, slug: str, name: str) -> None:
+    workspace_kinds = pytest.importorskip("workspace.kinds")
+    resource = resource_of(open_stand(slug), name)
+    kinds = workspace_kinds.record_spec(resource.record_type).fields
+    tried = 0
+    for link in resource.links:
+        if link.local not in kinds or kinds[link.local].kind not in (Kind.DATE, Kind.INSTANT):
+            continue
+        kind, given = kinds[link.local].kind, dict(link.transform or {"name": "string"})
+        transform = find_transform(given.pop("name"))
+        assert transform is not None
+        paths = [link.external] if isinstance(link.external, str) else list(link.external)
+        if link.direction == "in" or not transform.can_out or len(paths) > 1:
+            continue
+        options = transform.prepare(given, kind, 1)
+        for value in _times(kind):
+            ours = canonical(kind, value)
+            there = transform.outward(ours, options, _Mirror())
+            assert canonical(kind, transform.inward(there, options, _Mirror())) == ours, (link.local, value)
+        tried += 1
+    if not tried:
+        pytest.skip("no date or time that goes both ways")

@@ -199,7 +199,12 @@ def _database() -> Iterator[dict[str, str]]:
 
     name = f"two_way_{uuid4().hex[:12]}"
     with psycopg.connect(given, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        template = os.environ.get(
+            "TEST_DATABASE_TEMPLATE", "template1"
+        )  # with bin/test's the tables are there already
+        server.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
         try:
             yield {"DATABASE_URL": urlunsplit(urlsplit(given)._replace(path=f"/{name}"))}
         finally:
