@@ -146,6 +146,10 @@ class Vendor:
         """Who is told of the event: documents with at least ``url``."""
         return []
 
+    def reads_by_post(self, entry: Logged) -> bool:
+        """True for a POST that only reads (a search, a batch of gets, a query): it counts as no write."""
+        return False
+
     def sign(self, subscription: Mapping[str, Any], body: bytes, *, event: str) -> dict[str, str]:
         """Headers of a webhook, the signature included."""
         return {}

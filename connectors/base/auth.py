@@ -192,14 +192,8 @@ class OAuth2(NoAuth):
             }
         if options.scopes:
             body["scope"] = " ".join(options.scopes)
-        headers: dict[str, str] = {}
-        if options.client_auth == "basic":
-            pair = f"{self._stored(secrets, 'client_id')}:{self._stored(secrets, 'client_secret')}".encode()
-            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
-        else:
-            body["client_id"] = _clean(self._stored(secrets, "client_id"), "client id")
-            if self._stored(secrets, "client_secret"):
-                body["client_secret"] = str(self._stored(secrets, "client_secret"))
+        client_id = _clean(self._stored(secrets, "client_id"), "client id")
+        headers = _prove_client(options, body, client_id, str(self._stored(secrets, "client_secret") or ""))
         answer = session.fetch_token(options.token_url, body, headers, as_json=options.body_format == "json")
         fresh = _tokens_in(answer, options, now)
         rotated = fresh.pop("refresh_token", None)
@@ -207,6 +201,19 @@ class OAuth2(NoAuth):
 
     def _stored(self, secrets: Mapping[str, Any], name: str) -> Any:
         return secrets.get(self._names.get(name, name), "")
+
+
+def _prove_client(
+    options: OAuth2Settings, body: dict[str, str], client_id: str, client_secret: str
+) -> dict[str, str]:
+    """Who asks for a token: added to ``body``, or in the headers answered. A public client has no secret."""
+    if options.client_auth == "basic":
+        pair = f"{client_id}:{client_secret}".encode()
+        return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+    body["client_id"] = client_id
+    if client_secret:
+        body["client_secret"] = client_secret
+    return {}
 
 
 def _tokens_in(answer: Any, options: OAuth2Settings, now: datetime) -> dict[str, Any]:
@@ -278,14 +285,7 @@ class ConsentRequest:
             "code": code,
             "redirect_uri": self.callback,
         }
-        headers: dict[str, str] = {}
-        if options.client_auth == "basic":
-            pair = f"{self.client_id}:{client_secret}".encode()
-            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
-        else:
-            body["client_id"] = self.client_id
-            if client_secret:
-                body["client_secret"] = client_secret
+        headers = _prove_client(options, body, self.client_id, client_secret)
         if self.consent.uses_pkce:
             body["code_verifier"] = self.verifier
         answer = session.fetch_token(
@@ -293,9 +293,7 @@ class ConsentRequest:
         )
         granted = _tokens_in(answer, options, session.environment.now())
         if read_path(answer, options.expires_in_path, None) is None and "refresh_token" not in granted:
-            del granted[
-                "expires_at"
-            ]  # neither an end nor a way to renew: the token lasts (ClickUp, monday.com)
+            del granted["expires_at"]  # neither an end nor a way to renew it: such a token lasts
         return granted
 
     def _filled(self, address: str) -> str:

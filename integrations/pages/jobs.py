@@ -113,7 +113,7 @@ class JobDetail(HubView):
             "log_count": SyncLog.objects.filter(job=job).count(),
             "can_retry": job.status in RETRYABLE,
             "can_cancel": job.status in OPEN_JOB_STATUSES and not job.cancel_requested,
-            "is_preview": job.kind == JobKind.PREVIEW or job.integration.read_only,
+            "is_preview": is_preview(job),
             "preview": preview_of(job),
             "can_take_back": job.status not in OPEN_JOB_STATUSES and bool(job_writes(job)),
             "taken_back": taken_back(job),
@@ -163,6 +163,11 @@ OUTCOME_WORDS = {
     "filtered": "Left out",
     "unchanged": "Unchanged",
 }
+
+
+def is_preview(job: SyncJob) -> bool:
+    """A dry run, or a sync that was one because the integration was read only then."""
+    return job.kind == JobKind.PREVIEW or (isinstance(job.result, dict) and "counts" in job.result)
 
 
 def preview_of(job: SyncJob) -> dict[str, Any]:
