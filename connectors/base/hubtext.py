@@ -1,5 +1,5 @@
 """What the hub adds to a Markdown text over there, and how it is taken off again: a hidden key, by which an interrupted
-create is found, and the line that names the author of a comment written here."""
+create is found, the line that names the author of a comment written here, and mentions that notify nobody."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _KEY = re.compile(r"(?:\n\n)?<!-- lockstep:([A-Za-z0-9_.:\-]+) -->")
 _AUTHOR = re.compile(r"(?:\n\n)?_Written by (.{1,200}?) in Lockstep_\Z")
+_MENTION = re.compile(r"(?<![\w`/@])@(?=[A-Za-z0-9])")
+_MUTE = "\u200b"  # zero-width space: "@" no longer touches the name, the eye sees no difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,15 @@ def take_apart(text: object) -> HubText:
         author = signed.group(1)
         rest = rest[: signed.start()]
     return HubText(rest, key, author)
+
+
+def muted(text: str, signs: str = "#") -> str:
+    """The text with names after "@" and numbers after any of ``signs`` kept from notifying and linking."""
+    quoted = re.escape(signs)
+    reference = re.compile(rf"(?<![\w`/&{quoted}])([{quoted}])(?=\d)")
+    return reference.sub(rf"\1{_MUTE}", _MENTION.sub(f"@{_MUTE}", text))
+
+
+def unmuted(text: str, signs: str = "#") -> str:
+    """The text as it was before ``muted``."""
+    return re.sub(rf"(?<=[@{re.escape(signs)}]){_MUTE}", "", text)

@@ -13,8 +13,9 @@ from typing import Literal
 
 Style = Literal["plain", "markdown", "html"]
 
-_LINE = re.compile(
-    r"(?:\A|(?:\s|<br\s*/?>|<p>)*)(?:<em>|[_*])?— (?:(?P<author>[^\n<>]{1,200}?), )?via Lockstep · "
+_LINE = re.compile(  # from the first line break on: blanks that end the text are the text's
+    r"(?:\A|(?:\n|<br\s*/?>|<p>)(?:\s|<br\s*/?>|<p>)*| ?)"
+    r"(?:<em>|[_*])?— (?:(?P<author>[^\n<>]{1,200}?), )?via Lockstep · "
     r"(?P<ref>[0-9a-f]{12})(?:</em>|[_*])?(?:\s|</p>)*\Z"
 )
 _WRAPS: dict[str, tuple[str, str]] = {"plain": ("", ""), "markdown": ("_", "_"), "html": ("<em>", "</em>")}

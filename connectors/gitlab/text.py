@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import re
 
-from connectors.base.hubtext import HubText, take_apart
+from connectors.base.hubtext import HubText, muted, take_apart, unmuted
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _COMMAND = re.compile(r"^(\s*)/(?=[A-Za-z])")
 _ESCAPED = re.compile(r"^(\s*)\\/(?=[A-Za-z])")
-_MENTION = re.compile(r"(?<![\w`/@])@(?=[A-Za-z0-9])")
-_REFERENCE = re.compile(r"(?<![\w`/&#!])([#!])(?=\d)")
-_MUTED = re.compile("(?<=[@#!])\u200b")
-_MUTE = "\u200b"  # zero-width space: "@" no longer touches the name, the eye sees no difference
+_SIGNS = "#!"  # issues and merge requests
 
 
 def read_text(text: object, *, mutes_mentions: bool = False) -> HubText:
@@ -21,7 +18,7 @@ def read_text(text: object, *, mutes_mentions: bool = False) -> HubText:
     parts = take_apart(text)
     words = _outside_code(parts.text, _ESCAPED, r"\1/")
     if mutes_mentions:
-        words = _MUTED.sub("", words)
+        words = unmuted(words, _SIGNS)
     return HubText(words, parts.key, parts.author)
 
 
@@ -29,7 +26,7 @@ def text_to_write(parts: HubText, *, mutes_mentions: bool = False) -> str:
     """The text to send: nothing in it is carried out, and nobody is notified where mentions are muted."""
     words = _outside_code(parts.text, _COMMAND, r"\1\\/")
     if mutes_mentions:
-        words = _REFERENCE.sub(r"\1" + _MUTE, _MENTION.sub("@" + _MUTE, words))
+        words = muted(words, _SIGNS)
     return HubText(words, parts.key, parts.author).whole
 
 

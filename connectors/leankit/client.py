@@ -20,6 +20,7 @@ from connectors.base.errors import (
 from connectors.base.paging import Offset, Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
+from connectors.base.signoff import SignedText, ref_of
 from connectors.base.times import format_instant
 from connectors.base.types import (
     Absence,
@@ -32,7 +33,7 @@ from connectors.base.types import (
 )
 
 from . import cards, discovery
-from .text import HubText, put_together, ref_of, take_apart
+from .text import put_together, take_apart
 
 PAGE_SIZE = 200
 USERS_PAGE = 100
@@ -443,6 +444,6 @@ def _comment_text(fields: Mapping[str, Any], current: ExternalRecord | None, key
     if not text.strip():
         raise RecordProblem("A comment cannot be empty.", field="text")
     if current is None:
-        return put_together(HubText(text, str(fields.get("hub.author") or ""), ref_of(key)))
+        return put_together(SignedText(text, str(fields.get("hub.author") or ""), ref_of(key)))
     hub = current.data["hub"]
-    return put_together(HubText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"]))
+    return put_together(SignedText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"]))

@@ -13,6 +13,7 @@ from connectors.base.connector import Connector
 from connectors.base.errors import ContractBroken, RecordGone, RecordProblem, StaleWrite
 from connectors.base.graphql import Document, GraphApi
 from connectors.base.paths import MISSING, read_path
+from connectors.base.signoff import SignedText, ref_of
 from connectors.base.types import Absence, CheckReport, Container, ExternalRecord, WebhookRegistration
 
 from . import discovery
@@ -21,7 +22,7 @@ from .api import once
 from .columns import KEY_TITLE, Column
 from .items import ItemWrite, Layout, item_write, label_names
 from .reading import MondayReader, MovedAway
-from .text import HubText, put_together, ref_of
+from .text import put_together
 
 
 class MondayClient(MondayReader):
@@ -102,7 +103,7 @@ class MondayClient(MondayReader):
         if not item:
             raise RecordProblem("An update needs the item it belongs to.", field="hub.item")
         text = _required(fields, "body", "An update cannot be empty.")
-        body = put_together(HubText(text, str(fields.get("hub.author") or ""), ref_of(key)))
+        body = put_together(SignedText(text, str(fields.get("hub.author") or ""), ref_of(key)))
         answered = str(fields.get("hub.parent") or "").partition(".")[0]
         variables = {"item": item, "body": body, "parent": answered or None}
         given = self.api.ask(q.CREATE_UPDATE, variables, headers=once("update", key), is_repeatable=False)
@@ -193,7 +194,7 @@ class MondayClient(MondayReader):
         if not text.strip():
             raise RecordProblem("An update cannot be empty.", field="body")
         author = str(fields.get("hub.author", hub["author"]) or "") if hub["ref"] else ""
-        body = put_together(HubText(text, author, hub["ref"]))
+        body = put_together(SignedText(text, author, hub["ref"]))
         own = now.id.rpartition(".")[2]
         row = dict(self.api.ask(q.EDIT_UPDATE, {"id": own, "body": body}).object("edit_update", "update"))
         row |= {"id": now.id, "item_id": hub["item"], "parent_id": hub["parent"]}

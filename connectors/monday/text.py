@@ -6,10 +6,10 @@ what an interrupted create is found by.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass
 from html import escape, unescape
+
+from connectors.base.signoff import SignedText
 
 _LINE = re.compile(
     r"\s*(?:<br\s*/?>\s*)*<p[^>]*>\s*(?:<em>)?— (?:(?P<author>[^<\n]{1,400}?), )?via Lockstep · (?P<ref>[0-9a-f]{12})"
@@ -17,30 +17,16 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HubText:
-    """An update in its parts: ``text`` as people wrote it, and what the hub put below it ("" where nothing)."""
-
-    text: str
-    author: str = ""
-    ref: str = ""
-
-
-def ref_of(key: str) -> str:
-    """The short reference of a create's key, as it is shown below the update."""
-    return hashlib.sha256(key.encode()).hexdigest()[:12]
-
-
-def take_apart(body: str | None) -> HubText:
+def take_apart(body: str | None) -> SignedText:
     """The update without the hub's line."""
     text = body or ""
     found = _LINE.search(text)
     if found is None:
-        return HubText(text)
-    return HubText(text[: found.start()], unescape(found["author"] or "").strip(), found["ref"])
+        return SignedText(text)
+    return SignedText(text[: found.start()], unescape(found["author"] or "").strip(), found["ref"])
 
 
-def put_together(parts: HubText) -> str:
+def put_together(parts: SignedText) -> str:
     """The HTML to write."""
     if not parts.ref:
         return parts.text

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.base.errors import RecordProblem
-
-from .text import take_apart
+from connectors.base.signoff import take_apart
 
 MAX_TEXT = 16_384
 MARKER = "https://lockstep.invalid/created/"

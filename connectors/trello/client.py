@@ -24,6 +24,7 @@ from connectors.base.errors import (
 from connectors.base.paging import Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
+from connectors.base.signoff import SignedText, put_together, ref_of
 from connectors.base.times import format_instant
 from connectors.base.types import (
     Absence,
@@ -36,7 +37,6 @@ from connectors.base.types import (
 )
 
 from . import cards, discovery
-from .text import HubText, put_together, ref_of
 
 MAX_PAGE = 1000
 IDS_PER_BATCH = 10
@@ -577,8 +577,8 @@ def _comment_text(fields: Mapping[str, Any], current: ExternalRecord | None, key
     if not text.strip():
         raise RecordProblem("A comment cannot be empty.", field="text")
     if current is None:
-        parts = HubText(text, str(fields.get("hub.author") or ""), ref_of(key))
+        parts = SignedText(text, str(fields.get("hub.author") or ""), ref_of(key))
     else:
         hub = current.data["hub"]
-        parts = HubText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"])
-    return cards.within(put_together(parts), "text")
+        parts = SignedText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"])
+    return cards.within(put_together(parts, "markdown"), "text")

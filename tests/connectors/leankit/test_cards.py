@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from connectors.base.errors import RecordProblem
+from connectors.base.signoff import SignedText, ref_of
 from connectors.leankit.cards import Catalogue, create_body, key_in, normalised, patch_ops
 from connectors.leankit.connector import api_root
-from connectors.leankit.text import HubText, put_together, ref_of, take_apart
+from connectors.leankit.text import put_together, take_apart
 
 CATALOGUE = Catalogue(types={"repair": "77"})
 PEOPLE = [{"id": "1"}, {"id": "2"}, {"id": "3"}]
@@ -124,19 +125,19 @@ def test_custom_fields_of_list_and_single_card_read_alike() -> None:
 @pytest.mark.parametrize("author", ["", "Noor Haddad", "A & B"])
 def test_the_line_below_a_comment_comes_off_again(author: str) -> None:
     ref = ref_of("key")
-    assert take_apart(put_together(HubText("<p>Hello</p>", author, ref))) == HubText(
+    assert take_apart(put_together(SignedText("<p>Hello</p>", author, ref))) == SignedText(
         "<p>Hello</p>", author, ref
     )
 
 
 def test_a_reworked_line_is_still_recognised() -> None:
     text = '<p>Hello</p>\n<p style="margin:0"><i>—&nbsp;Noor, via Lockstep · 0123456789ab</i></p>\n'
-    assert take_apart(text.replace("&nbsp;", "\xa0")) == HubText("<p>Hello</p>", "Noor", "0123456789ab")
+    assert take_apart(text.replace("&nbsp;", "\xa0")) == SignedText("<p>Hello</p>", "Noor", "0123456789ab")
 
 
 def test_peoples_own_words_are_left_alone() -> None:
     for text in ("<p>— via Lockstep</p>", "<p>via Lockstep · 0123456789ab is odd</p>", ""):
-        assert take_apart(text) == HubText(text)
+        assert take_apart(text) == SignedText(text)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.base.errors import RecordProblem
+from connectors.base.signoff import SignedText, ref_of
 from connectors.monday.columns import (
     Column,
     chosen_roles,
@@ -16,7 +17,7 @@ from connectors.monday.columns import (
     roles_of,
     write_value,
 )
-from connectors.monday.text import HubText, put_together, ref_of, take_apart
+from connectors.monday.text import put_together, take_apart
 
 LABELS = {"labels": [{"id": 0, "label": "Working on it", "index": 0}, {"id": 1, "label": "Done", "index": 2, "is_done": True},
                      {"id": 2, "label": "Old", "index": 1, "is_deactivated": True}]}  # fmt: skip
@@ -183,10 +184,10 @@ def test_a_priority_the_column_has_no_label_for_is_refused() -> None:
 
 @pytest.mark.parametrize("author", ["", "Ines Costa", "O'Hara & <Sons>"])
 def test_the_hub_s_line_goes_on_and_comes_off(author: str) -> None:
-    parts = HubText("<p>Shorter, please.</p>", author, ref_of("k"))
+    parts = SignedText("<p>Shorter, please.</p>", author, ref_of("k"))
     assert take_apart(put_together(parts)) == parts
 
 
 @pytest.mark.parametrize("body", ["", "<p>— via</p>", "<p>a</p><p>— x, via Lockstep · nothex</p>", "<p>— via Lockstep · 0123456789ab</p><p>b</p>"])  # fmt: skip
 def test_a_text_without_the_hub_s_line_stays_as_it_is(body: str) -> None:
-    assert take_apart(body) == HubText(body)
+    assert take_apart(body) == SignedText(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.base.errors import RecordProblem
+from connectors.base.signoff import SignedText, put_together, ref_of, take_apart
 from connectors.trello.cards import (
     CustomField,
     card_write,
@@ -15,7 +16,6 @@ from connectors.trello.cards import (
     key_in,
     normalised_card,
 )
-from connectors.trello.text import HubText, put_together, ref_of, take_apart
 
 LIST = "5abbe4b7ddc1b351ef962002"
 FIELD = "5abbe4b7ddc1b351ef964001"
@@ -101,11 +101,11 @@ def test_colours_go_both_ways_and_the_nearest_is_taken() -> None:
 
 @pytest.mark.parametrize("author", ["", "Noor Haddad"])
 def test_the_line_below_a_comment_comes_off_again(author: str) -> None:
-    parts = HubText("Hello *there*", author, ref_of("key"))
-    assert take_apart(put_together(parts)) == parts
-    assert take_apart(put_together(parts).replace("_—", "*—").replace("_\n", "*\n")) == parts
+    parts = SignedText("Hello *there*", author, ref_of("key"))
+    assert take_apart(put_together(parts, "markdown")) == parts
+    assert take_apart(put_together(parts, "markdown").replace("_—", "*—").replace("_\n", "*\n")) == parts
 
 
 def test_peoples_own_words_are_left_alone() -> None:
     for text in ("— via Lockstep", "see via Lockstep · 0123456789ab", ""):
-        assert take_apart(text) == HubText(text)
+        assert take_apart(text) == SignedText(text)

@@ -31,3 +31,9 @@ def test_the_line_names_the_author_and_the_reference() -> None:
     assert put_together(SignedText("Hi", "Noor", "0123456789ab"), "markdown") == (
         "Hi\n\n_— Noor, via Lockstep · 0123456789ab_"
     )
+
+
+def test_blanks_that_end_the_text_stay_the_text_s() -> None:
+    parts = SignedText("Two blanks  ", "Noor", ref_of("k"))
+    for style in ("plain", "markdown"):
+        assert take_apart(put_together(parts, style)) == parts
