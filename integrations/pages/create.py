@@ -62,13 +62,19 @@ WHAT = Group(
 )
 
 
+#: every system has these: what it is there for is named before them
+SIDE_KINDS = ("member", "label", "project", "comment")
+
+
 def capabilities(connector: Connector) -> list[str]:
     """What a system can do, in a word each; Generic REST's depend on its settings."""
     can = {each for resource in connector.resources for each in resource.can}
-    chips = [resource.label for resource in connector.resources[:4]]
-    if connector.resources_for is not None:
+    by_configuration = not connector.resources
+    telling = sorted(connector.resources, key=lambda each: each.record_type in SIDE_KINDS)
+    chips = [resource.label for resource in telling[:4]]
+    if by_configuration:
         chips.append("anything by configuration")
-    if Can.UPDATE in can or connector.resources_for is not None:
+    if Can.UPDATE in can or by_configuration:
         chips.append("two-way")
     if connector.webhooks is not None or connector.webhooks_for is not None:
         chips.append("webhooks")
@@ -101,7 +107,7 @@ def installed() -> list[Connector]:
             found.append(registry.get(slug))
         except (ImportError, AttributeError):
             continue
-    return sorted(found, key=lambda connector: connector.name)
+    return sorted(found, key=lambda connector: connector.name.casefold())
 
 
 def steps(current: str) -> list[dict[str, Any]]:

@@ -165,7 +165,10 @@ def _work(job: SyncJob) -> JobStatus:
         case JobKind.ROLLBACK:
             result = rollbacks.rollback(job)
             return _close(
-                job, JobStatus.SUCCEEDED if not result["refused"] else JobStatus.PARTIAL, result=result
+                job,
+                JobStatus.SUCCEEDED if not result["refused"] else JobStatus.PARTIAL,
+                result=result,
+                success_count=result["reverted"],
             )
         case _:
             return _pull(job)

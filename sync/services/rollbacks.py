@@ -56,7 +56,7 @@ def _revert(job: SyncJob, change: Change) -> tuple[int, list[dict[str, str]]]:
         return 0, [_why(change, "", "The record is gone.")]
     try:
         if change.kind == ChangeKind.CREATE:
-            if state.revision != change.revision:
+            if _was_touched(job, change):
                 return 0, [_why(change, "", "Changed since it was created.")]
             _let_go(change)
             record_delete(**where, expected_revision=state.revision)
@@ -67,6 +67,16 @@ def _revert(job: SyncJob, change: Change) -> tuple[int, list[dict[str, str]]]:
         return _revert_fields(change, state.values, state.revision, where)
     except (StaleRevision, InvalidRecord) as error:
         return 0, [_why(change, "", str(error))]
+
+
+def _was_touched(job: SyncJob, made: Change) -> bool:
+    """True if anybody changed the record since, but for the run itself, this one, and the system it came from: what
+    that brought in later (a reference filled in, an edit there) stays on its side."""
+    since = Change.objects.filter(tenant_id=job.tenant_id, record_id=made.record_id, id__gt=made.id)
+    others = since.exclude(job_id__in=[made.job_id, job.id])
+    if made.integration_id is not None:
+        others = others.exclude(origin=OriginKind.SYNC, integration_id=made.integration_id)
+    return others.exists()
 
 
 def _let_go(change: Change) -> None:

@@ -31,7 +31,7 @@ from integrations.models import (
 from integrations.services.jobs import job_request
 from integrations.services.logs import log_row, log_write, logs_write
 from tests.integration.hub_fixtures import FakeClient
-from workspace.models import Task
+from workspace.models import Change, Task
 
 AsUser = Callable[[User], APIClient]
 V1 = "/api/v1"
@@ -217,6 +217,23 @@ def test_a_dead_job_can_be_retried(olga: User, as_user: AsUser, job: SyncJob) ->
     assert client.post(url).status_code == 409
     SyncJob.objects.update(status=JobStatus.DEAD, attempts=6)
     assert (client.post(url).json()["status"], SyncJob.objects.get().attempts) == ("queued", 0)
+
+
+def test_a_run_is_taken_back_by_a_manager_once_it_has_ended_and_wrote_something(
+    alice: User, olga: User, as_user: AsUser, job: SyncJob, task: Task
+) -> None:
+    client, url = as_user(alice), f"{V1}/jobs/{job.id}/take-back"
+    assert client.post(url).status_code == 409  # it still waits
+    SyncJob.objects.update(status=JobStatus.SUCCEEDED)
+    refused = client.post(url)
+    assert (refused.status_code, "nothing to take back" in refused.json()["detail"]) == (409, True)
+    Change.objects.filter(record_id=task.pk).update(job_id=job.id)
+    assert as_user(olga).post(url).status_code == 403
+    made = client.post(url)
+    assert made.status_code == 202, made.json()
+    assert (made.json()["kind"], made.json()["options"]) == ("rollback", {"job": str(job.id)})
+    assert "taken back already" in client.post(url).json()["detail"]
+    assert SyncJob.objects.filter(kind="rollback").count() == 1
 
 
 def test_a_retry_gives_way_to_a_bulk_run_that_is_open(
@@ -470,7 +487,7 @@ def paths(mapping: Mapping, job: SyncJob, log: SyncLog, delivery: WebhookDeliver
 
 ACTS = [
     ("mapping", "/create-again"), ("mapping", "/release"), ("mapping", "/sync"), ("mapping", "/retry"), ("mapping", "/stop"), ("mapping", "/resume"), ("job", "/cancel"),
-    ("job", "/retry"), ("delivery", "/replay"),
+    ("job", "/retry"), ("job", "/take-back"), ("delivery", "/replay"),
 ]  # fmt: skip
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from connectors import registry
 from connectors.base.types import Check, CheckReport
 from integrations.models import (
     Credential,
@@ -604,3 +606,11 @@ def test_tabs_keep_their_query_budgets(
     client.get(tab(integration, name))
     with django_assert_max_num_queries(budget):
         client.get(tab(integration, name))
+
+
+def test_a_system_is_named_by_what_it_is_there_for(world: World) -> None:
+    html = world.client().get(reverse("hub:integration_new")).content.decode()
+    assert html.count("anything by configuration") == 1  # Generic REST alone
+    assert all(word in html for word in (">Issue<", ">Time entry<", ">Item<", ">Deal<"))
+    names = re.findall(r'hub-card__name"><a href="[^"]+">([^<]+)<', html)
+    assert names == sorted(names, key=str.casefold) and len(names) == len(registry.slugs())

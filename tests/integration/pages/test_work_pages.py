@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from integrations.models import JobStatus, LogStatus, SyncJob, SyncLog
 from tests.integration.pages.world import World
-from workspace.models import Role
+from workspace.models import Change, Role
 from workspace.panels import badges_for
 
 LOGS, JOBS, DEAD = "/admin/hub/logs/", "/admin/hub/jobs/", "/admin/hub/dead-letters/"
@@ -158,6 +158,42 @@ def test_jobs_are_filtered_and_acted_on_by_operators(world: World) -> None:
     queued.refresh_from_db()
     failed.refresh_from_db()
     assert (queued.status, failed.status) == (JobStatus.CANCELLED, JobStatus.QUEUED)
+
+
+def test_a_run_is_taken_back_from_its_page_after_saying_what_that_means(world: World) -> None:
+    integration = world.integration()
+    job, task = world.job(integration, JobStatus.SUCCEEDED), world.task(title="Painted")
+    page, address = reverse("hub:job", args=[job.pk]), reverse("hub:job_take_back", args=[job.pk])
+    manager = world.client()
+    assert address not in manager.get(page).content.decode()
+    assert "wrote nothing here" in manager.get(address).content.decode()
+    Change.objects.filter(record_id=task.pk).update(job_id=job.pk)
+    assert address in manager.get(page).content.decode()
+    assert address not in world.client(Role.OPERATOR).get(page).content.decode()
+    assert "on the other side they stay" in manager.get(address).content.decode()
+    html = manager.post(address, follow=True).content.decode()
+    assert "The run is being taken back" in html
+    back = SyncJob.objects.get(kind="rollback")
+    SyncJob.objects.filter(pk=back.pk).update(
+        status="partial",
+        result={
+            "reverted": 3,
+            "refused": [
+                {"record": str(task.pk), "type": "task", "field": "title", "reason": "Changed since."}
+            ],
+        },
+    )
+    html = manager.get(reverse("hub:job", args=[back.pk])).content.decode()
+    assert "Changed since." in html and "stands in the history of each record" in html
+
+
+@pytest.mark.parametrize(("who", "status"), [(Role.OPERATOR, 403), (Role.AUDITOR, 403), ("carol", 404)])
+def test_only_the_tenant_s_managers_take_a_run_back(world: World, who: str, status: int) -> None:
+    job = world.job(world.integration(), JobStatus.SUCCEEDED)
+    address = reverse("hub:job_take_back", args=[job.pk])
+    assert world.client(who).get(address).status_code == status
+    assert world.client(who).post(address).status_code == status
+    assert not SyncJob.objects.filter(kind="rollback").exists()
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled_and_says_so(world: World) -> None:

@@ -550,6 +550,19 @@ def test_taking_an_import_back_removes_the_records_here_and_none_there(hub: Hub)
     assert Mapping.objects.filter(state="tombstone").count() == 4
 
 
+def test_what_the_same_system_brought_in_later_does_not_keep_a_record_from_being_taken_back(hub: Hub) -> None:
+    cards = _cards(hub, 2)
+    job = hub.pull()
+    hub.clock.wait(minutes=10)
+    hub.vendor.change(cards[0], name="Edited there")
+    hub.sync()
+    back = _roll_back(hub, job)
+    assert (back.status, back.success_count) == ("succeeded", 2)
+    assert back.result == {"reverted": 2, "refused": []}
+    assert not Task.objects.filter(deleted_at__isnull=True).exists()
+    assert cards[0].data["name"] == "Edited there" and not cards[0].is_deleted
+
+
 def test_a_deletion_is_taken_back_too(hub: Hub, linked: Linked) -> None:
     task, card = linked()
     job = hub.job()
