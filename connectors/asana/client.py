@@ -17,10 +17,9 @@ from connectors.base.errors import (
     PermissionProblem,
     RecordGone,
     RecordProblem,
-    StaleWrite,
 )
 from connectors.base.paging import CursorToken
-from connectors.base.paths import read_path
+from connectors.base.paths import MISSING, read_path
 from connectors.base.session import Answer, ApiSession
 from connectors.base.signoff import SignedText, put_together, ref_of
 from connectors.base.types import (
@@ -423,12 +422,12 @@ class AsanaClient(RestClient):
         parent_id: str | None = None,
     ) -> ExternalRecord:
         now = self.get(resource, external_id)
-        for path in tasks.overwritten(fields):
-            before = read_path(current.data, path, None)
-            if path in ("hub.author", "hub.ref") or before is None:
-                continue
-            if before != read_path(now.data, path, None):
-                raise StaleWrite(f"The {resource} changed in Asana since it was read.")
+        compared = {
+            path: fields.get(path, MISSING)
+            for path in tasks.overwritten(fields)
+            if path not in ("hub.author", "hub.ref")
+        }
+        self.refuse_stale(current, now, compared)
         if resource == "task":
             return self._update_task(external_id, fields, current, now)
         self._tags = None

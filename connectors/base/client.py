@@ -7,16 +7,16 @@ A connector declares one ``Endpoint`` per resource and overrides only the named 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from .answers import digest, failed_check, fill_path, fingerprint, rows_in
 from .connector import Connector, Environment
-from .errors import ContractBroken, PermissionProblem, RecordGone, SyncError
+from .errors import ContractBroken, PermissionProblem, RecordGone, StaleWrite, SyncError
 from .paging import OnePage, Pager, PageSeen, Walk
-from .paths import read_path, write_path
+from .paths import MISSING, read_path, write_path
 from .session import Answer, ApiSession
 from .times import format_instant, parse_instant
 from .types import (
@@ -310,7 +310,7 @@ class RestClient:
         *,
         parent_id: str | None = None,
     ) -> dict[str, Absence]:
-        """One get each. A plain 404 stays "unknown" unless the account and container are still readable."""
+        """One get each. A 404 that proves nothing stays "unknown", unless nothing can be hidden from the account."""
         answers: dict[str, Absence] = {}
         for external_id in external_ids:
             try:
@@ -328,7 +328,15 @@ class RestClient:
                     else AbsenceKind.PRESENT
                 )
                 answers[external_id] = Absence(kind, record=record)
+        unknown = [id for id, absence in answers.items() if absence.kind is AbsenceKind.UNKNOWN]
+        if unknown and self.would_see(resource):
+            gone = Absence(AbsenceKind.DELETED, "Not there any more, and nothing is hidden from the account.")
+            answers |= dict.fromkeys(unknown, gone)
         return answers
+
+    def would_see(self, resource: str) -> bool:
+        """True if the account sees every record of the resource, so that one it does not see is gone. May ask the API."""
+        return False
 
     def absence_of(self, error: RecordGone) -> Absence:
         """What a 404 or 410 of a get by id proves. Override where a 404 cannot mean lost access, or the reverse."""
@@ -373,6 +381,45 @@ class RestClient:
                 exchange=answer.exchange,
             )
         return found
+
+    def walk(
+        self, resource: str, *, since: datetime | None = None, parent_id: str | None = None
+    ) -> Iterator[ExternalRecord]:
+        """Every record of a listing, page after page."""
+        token: Any = None
+        while True:
+            page = self.list_page(resource, since=since, token=token, parent_id=parent_id)
+            yield from page.records
+            token = page.next_token
+            if token is None:
+                return
+
+    def find_among_changes(
+        self, resource: str, key: str, *, since: datetime, at: str = "hub.key", parent_id: str | None = None
+    ) -> ExternalRecord | None:
+        """For ``find_by_key`` where lists are consistent: the record that holds the key at that path, among all that
+        changed since (a second earlier, since intents are dated more finely than some vendors' times)."""
+        changed = self.walk(resource, since=since - timedelta(seconds=1), parent_id=parent_id)
+        return next((one for one in changed if read_path(one.data, at, None) == key), None)
+
+    def refuse_stale(
+        self, seen: ExternalRecord, now: ExternalRecord, fields: Mapping[str, Any] | None = None
+    ) -> None:
+        """For APIs without a check of their own: raises ``StaleWrite`` if a write based on ``seen`` would overwrite
+        what somebody did since.
+
+        By version, or with ``fields`` (path → value to write) by what stands there: a value that was not known is not
+        compared, and one that is there as wanted already is in nobody's way.
+        """
+        name, what = self.connector.name, seen.resource
+        if fields is None:
+            if seen.version is not None and now.version != seen.version:
+                raise StaleWrite(f"The {what} changed in {name} since it was read.")
+            return
+        for path, wanted in fields.items():
+            before, is_now = read_path(seen.data, path), read_path(now.data, path)
+            if before is not MISSING and is_now not in (before, wanted):
+                raise StaleWrite(f"{path} of the {what} changed in {name} since it was read.", field=path)
 
     def cannot(self, action: str, resource: str) -> SyncError:
         return ContractBroken(f"{self.connector.name} cannot {action} {resource}.", code="internal")

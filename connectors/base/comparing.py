@@ -3,12 +3,12 @@ makes nothing twice that is known by its name. Also: listings that come leg by l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .client import RestClient
 from .connector import Connector
-from .errors import AlreadyExists, RecordGone, StaleWrite
+from .errors import AlreadyExists, RecordGone
 from .paths import MISSING, read_path
 from .session import ApiSession
 from .types import ExternalRecord, Page
@@ -51,10 +51,9 @@ class ComparingClient(RestClient):
     ) -> ExternalRecord:
         """Reads, refuses as stale where somebody else was there, then writes over what was just read."""
         now = self.get(resource, external_id, parent_id=parent_id)
-        for path in self.rests_on(resource, fields):
-            before, is_now = read_path(current.data, path), read_path(now.data, path)
-            if before is not MISSING and before != is_now and is_now != fields.get(path, MISSING):
-                raise StaleWrite(f"{path} changed in {self.connector.name} since it was read.", field=path)
+        self.refuse_stale(
+            current, now, {path: fields.get(path, MISSING) for path in self.rests_on(resource, fields)}
+        )
         return super().update(resource, external_id, fields, current=now, parent_id=parent_id)
 
     def create(
@@ -78,16 +77,6 @@ class ComparingClient(RestClient):
             if not any(_differs(read_path(record.data, path, None), value) for path, value in values.items()):
                 return record
         return None
-
-    def walk(self, resource: str) -> Iterator[ExternalRecord]:
-        """Every record of a listing, page after page."""
-        token: Any = None
-        while True:
-            page = self.list_page(resource, token=token)
-            yield from page.records
-            if page.next_token is None:
-                return
-            token = page.next_token
 
     def in_legs(self, legs: Sequence[str], token: Any, fetch: Callable[[str, Any], Page]) -> Page:
         """One page of a listing that takes several walks. ``fetch(leg, token)`` gives a page of one of them.

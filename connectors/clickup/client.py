@@ -19,11 +19,10 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
     SyncError,
 )
 from connectors.base.paging import PageAsk, PageNumber, PageSeen
-from connectors.base.paths import read_path
+from connectors.base.paths import MISSING, read_path
 from connectors.base.session import Answer, ApiSession
 from connectors.base.signoff import SignedText, put_together, ref_of
 from connectors.base.times import format_instant
@@ -263,13 +262,7 @@ class ClickUpClient(RestClient):
     ) -> Iterator[ExternalRecord]:
         if resource == "comment" and not parent_id:
             raise RecordProblem("A comment is only found by its task.", field="task")
-        token = None
-        while True:
-            page = self.list_page(resource, since=since, token=token, parent_id=parent_id)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
+        yield from self.walk(resource, since=since, parent_id=parent_id)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -398,10 +391,10 @@ class ClickUpClient(RestClient):
     ) -> ExternalRecord:
         parent = parent_id or current.parent_id
         now = self.get(resource, external_id, parent_id=parent)
-        for path in tasks.overwritten(fields):
-            before = read_path(current.data, path, None)
-            if path != "hub.author" and before is not None and before != read_path(now.data, path, None):
-                raise StaleWrite(f"The {resource} changed in ClickUp since it was read.")
+        compared = {
+            path: fields.get(path, MISSING) for path in tasks.overwritten(fields) if path != "hub.author"
+        }
+        self.refuse_stale(current, now, compared)
         match resource:
             case "task":
                 return self._update_task(external_id, fields, current, now)

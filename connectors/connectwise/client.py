@@ -7,7 +7,7 @@ ConnectWise has no versions, so every update reads, compares what it is about to
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,6 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
     SyncError,
 )
 from connectors.base.paging import PageSeen, Walk
@@ -228,15 +227,6 @@ class ConnectWiseClient(RestClient):
         params = {"conditions": "detailDescriptionFlag=true", "orderBy": "id asc"}
         return next((row for row in discovery.rows(self, path, **params) if _may_describe(row)), None)
 
-    def all(self, resource: str, **options: Any) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token, **options)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
-
     # --- writing -------------------------------------------------------------------------------------------------
 
     def create(
@@ -307,10 +297,7 @@ class ConnectWiseClient(RestClient):
         parent_id: str | None = None,
     ) -> ExternalRecord:
         now = self.get(resource, external_id)
-        for path in fields:
-            before = read_path(current.data, path, None)
-            if before is not None and before != read_path(now.data, path, None):
-                raise StaleWrite(f"The {resource} changed in ConnectWise since it was read.")
+        self.refuse_stale(current, now, fields)
         if resource in TICKETS:
             return self._update_ticket(now, fields)
         if resource in NOTES:
@@ -389,11 +376,11 @@ class ConnectWiseClient(RestClient):
             return self.get(resource, str(read_path(rows[0], "id", ""))) if rows else None
         wanted = ref_of(key)
         if resource == "project_ticket":
-            made = (one for one in self.all(resource, since=since) if wanted in self._marks(one.id))
+            made = (one for one in self.walk(resource, since=since) if wanted in self._marks(one.id))
             found = next(made, None)
             return self._described(found) if found else None
         if resource in NOTES:
-            written = self.all(resource, parent_id=parent_id)
+            written = self.walk(resource, parent_id=parent_id)
             return next((one for one in written if one.data["hub"]["ref"] == wanted), None)
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base.client import Endpoint
-from connectors.base.errors import AlreadyExists, RecordGone, RecordProblem, Retryable, StaleWrite, SyncError
+from connectors.base.errors import AlreadyExists, RecordGone, RecordProblem, Retryable, SyncError
 from connectors.base.types import CheckReport, Container, ExternalRecord, WebhookRegistration
 
 from . import boards, discovery
@@ -83,7 +83,7 @@ class GitHubClient(ProjectReader):
             return super().create("label", fields, key=key)
         except AlreadyExists:
             wanted = str(fields.get("name") or "").casefold()
-            same = next((one for one in self._all("label") if one.data["name"].casefold() == wanted), None)
+            same = next((one for one in self.walk("label") if one.data["name"].casefold() == wanted), None)
             if same is None:
                 raise
             return self.update("label", same.id, fields, current=same)
@@ -93,7 +93,7 @@ class GitHubClient(ProjectReader):
             return super().create("milestone", fields, key=key)
         except AlreadyExists as error:
             title = str(fields.get("title") or "")
-            same = next((one for one in self._all("milestone") if one.data["title"] == title), None)
+            same = next((one for one in self.walk("milestone") if one.data["title"] == title), None)
             raise AlreadyExists(
                 f"There is a milestone {title!r} already.",
                 field="title",
@@ -170,10 +170,10 @@ class GitHubClient(ProjectReader):
         """Read, compare, write: GitHub itself keeps the last write, whoever made it."""
         if resource == "issue":
             row = self._issue(external_id)
-            self._refuse_stale(current, self._record_of(row))
+            self.refuse_stale(current, self._record_of(row))
             return self._settled(self._send(row, issue_write(fields, row, self.options)), fields)
         now = self.get(resource, external_id, parent_id=parent_id)
-        self._refuse_stale(current, now)
+        self.refuse_stale(current, now)
         if resource == "project":
             return self.project_record(boards.change(self.chosen(), now.data, fields))
         address = now.data["name"] if resource == "label" else external_id
@@ -183,10 +183,6 @@ class GitHubClient(ProjectReader):
             return now
         answer = self.session.request("PATCH", self._path(endpoint.update_path, id=address), json=body)
         return self.to_record(endpoint, self.record_in(endpoint, answer), answer=answer, parent_id=parent_id)
-
-    def _refuse_stale(self, seen: ExternalRecord, now: ExternalRecord) -> None:
-        if seen.version is not None and now.version != seen.version:
-            raise StaleWrite("The record changed on GitHub since it was read.")
 
     def _send(self, row: Mapping[str, Any], write: IssueWrite) -> Mapping[str, Any]:
         """Carries out the write and answers the issue as it is afterwards."""
@@ -278,7 +274,7 @@ class GitHubClient(ProjectReader):
 
     def _login(self, user_id: str) -> str:
         if user_id not in self._logins:
-            for _ in self._all("user"):
+            for _ in self.walk("user"):
                 pass  # to_record remembers each login
         login = self._logins.get(user_id)
         if not login:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -257,7 +257,7 @@ class GitHubReader(RestClient):
             return self._record_of(self._issue(external_id))
         if resource in ("label", "user"):
             # neither can be asked for by its number; both lists are short
-            found = next((one for one in self._all(resource) if one.id == external_id), None)
+            found = next((one for one in self.walk(resource) if one.id == external_id), None)
             if found is None:
                 raise RecordGone(f"The repository has no such {resource}.", proven=resource == "label")
             return found
@@ -268,17 +268,8 @@ class GitHubReader(RestClient):
 
     def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         if resource in ("label", "user"):
-            return {one.id: one for one in self._all(resource) if one.id in set(external_ids)}
+            return {one.id: one for one in self.walk(resource) if one.id in set(external_ids)}
         return super().get_many(resource, external_ids)
-
-    def _all(self, resource: str) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
 
     def _issue(self, number: str) -> Mapping[str, Any]:
         """The issue with its item in the project, where one is chosen. Raises as ``_issue_row`` does."""

@@ -14,7 +14,6 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
     SyncError,
 )
 from connectors.base.hubtext import HubText
@@ -85,7 +84,7 @@ class GitLabClient(GitLabReader):
         except AlreadyExists:
             wanted = str(fields.get("name") or "").casefold()
             same = next(
-                (one for one in self.all_of("label") if str(one.data["name"]).casefold() == wanted), None
+                (one for one in self.walk("label") if str(one.data["name"]).casefold() == wanted), None
             )
             if same is None:
                 raise
@@ -103,7 +102,7 @@ class GitLabClient(GitLabReader):
             made = self._sent("POST", endpoint, self._path(endpoint.create_path), body)
         except AlreadyExists as error:
             title = str(fields.get("title") or "")
-            same = next((one for one in self.all_of("milestone") if one.data.get("title") == title), None)
+            same = next((one for one in self.walk("milestone") if one.data.get("title") == title), None)
             raise AlreadyExists(
                 f"There is a milestone {title!r} already.",
                 field="title",
@@ -127,8 +126,7 @@ class GitLabClient(GitLabReader):
         """Read, compare, write: GitLab itself keeps the last write, whoever made it."""
         endpoint, parent = self.endpoint(resource), parent_id or current.parent_id
         now = self.get(resource, external_id, parent_id=parent)
-        if current.version is not None and now.version != current.version:
-            raise StaleWrite("The record changed on GitLab since it was read.")
+        self.refuse_stale(current, now)
         if resource in ("issue", "epic"):
             write = write_of(fields, now.data, self.options, kind=resource)
             body = self._body(endpoint, write)

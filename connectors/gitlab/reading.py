@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connectors.base.changes import ChangeWalk
@@ -314,7 +314,7 @@ class GitLabReader(RestClient):
         try:
             return super().get("milestone", id)
         except RecordGone:
-            found = next((one for one in self.all_of("milestone") if one.id == id), None)
+            found = next((one for one in self.walk("milestone") if one.id == id), None)
             if found is None:
                 raise
             return found
@@ -336,15 +336,6 @@ class GitLabReader(RestClient):
                     found[record.id] = record
         return found
 
-    def all_of(self, resource: str) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
-
     def project(self, *, afresh: bool = False) -> Mapping[str, Any]:
         if self._project is None or afresh:
             answer = self.session.get(self._path(PROJECT))
@@ -359,29 +350,7 @@ class GitLabReader(RestClient):
         self, resource: str, key: str, *, since: datetime, parent_id: str | None = None
     ) -> ExternalRecord | None:
         """Walks what changed since the intent: the lists are read from the database, unlike the search."""
-        token = None
-        while True:
-            page = self.list_page(
-                resource, since=since - timedelta(seconds=1), token=token, parent_id=parent_id
-            )
-            for record in page.records:
-                if read_path(record.data, "hub.key", None) == key:
-                    return record
-            token = page.next_token
-            if token is None:
-                return None
-
-    def explain_absence(
-        self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
-    ) -> dict[str, Absence]:
-        explained = super().explain_absence(resource, external_ids, parent_id=parent_id)
-        unknown = [one for one, absence in explained.items() if absence.kind is AbsenceKind.UNKNOWN]
-        if unknown and resource != "user" and self._would_see(resource):
-            for one in unknown:
-                explained[one] = Absence(
-                    AbsenceKind.DELETED, "Not there any more, and nothing is hidden from the account."
-                )
-        return explained
+        return self.find_among_changes(resource, key, since=since, parent_id=parent_id)
 
     def absence_of(self, error: RecordGone) -> Absence:
         if isinstance(error, IssueMoved):
@@ -390,8 +359,10 @@ class GitLabReader(RestClient):
             return Absence(AbsenceKind.OUT_OF_FILTER, error.message)
         return super().absence_of(error)
 
-    def _would_see(self, resource: str) -> bool:
+    def would_see(self, resource: str) -> bool:
         """False where the 404 may only mean that the account sees less: GitLab answers both alike."""
+        if resource == "user":
+            return False
         try:
             if resource in ("epic", "epic_note"):
                 self.session.get(self._path(ENDPOINTS["epic"].list_path), params={"per_page": 1})

@@ -16,7 +16,7 @@ from connectors.base.errors import ContractBroken, PermissionProblem, RecordProb
 from connectors.base.paging import NextUrl
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.types import Absence, AbsenceKind, Container, ExternalRecord
+from connectors.base.types import Container, ExternalRecord
 
 from . import entries
 from .zones import zone_named
@@ -251,17 +251,8 @@ class HarvestClient(ComparingClient):
         ]
         return self.to_record(endpoint, rows[0], answer=answer, parent_id=None) if rows else None
 
-    def explain_absence(
-        self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
-    ) -> dict[str, Absence]:
+    def would_see(self, resource: str) -> bool:
         """An administrator sees everything, so a 404 means deleted; to others it may mean out of sight."""
-        explained = super().explain_absence(resource, external_ids)
-        if any(one.kind is AbsenceKind.UNKNOWN for one in explained.values()) and self._sees_everything():
-            gone = Absence(AbsenceKind.DELETED, "Not found by an administrator, who sees everything.")
-            return {id: gone if one.kind is AbsenceKind.UNKNOWN else one for id, one in explained.items()}
-        return explained
-
-    def _sees_everything(self) -> bool:
         self._me = None
         return "administrator" in (self.me().get("access_roles") or ())
 

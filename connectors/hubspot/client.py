@@ -17,7 +17,6 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
     SyncError,
 )
 from connectors.base.paging import CursorToken
@@ -333,10 +332,8 @@ class HubSpotClient(RestClient):
         if resource not in OBJECTS:
             raise self.cannot("update", resource)
         now = self.get(resource, external_id)
-        for path in fields:
-            # calculated properties move the time of change, so only what is about to be overwritten is compared
-            if read_path(now.data, path, None) != read_path(current.data, path, None):
-                raise StaleWrite(f"The {resource} changed in HubSpot since it was read.")
+        # calculated properties move the time of change, so only what is about to be overwritten is compared
+        self.refuse_stale(current, now, fields)
         kind = OBJECTS[resource]
         write = object_write(resource, fields, now.data, now=self.session.environment.now())
         self._complete_stage(resource, write.properties, is_new=False)

@@ -16,7 +16,6 @@ from connectors.base.errors import (
     PermissionProblem,
     RecordProblem,
     Retryable,
-    StaleWrite,
     SyncError,
 )
 from connectors.base.paths import read_path
@@ -148,7 +147,7 @@ class JiraClient(JiraCertainty):
             return self._update_issue(external_id, fields, current)
         parent = parent_id or current.parent_id
         now = self.get(resource, external_id, parent_id=parent)
-        self._refuse_stale(current, now)
+        self.refuse_stale(current, now)
         name, id = milestones.split_id(external_id) if resource == "milestone" else (resource, external_id)
         endpoint = self.endpoint(name)
         with self._refusals_named(fields):
@@ -170,7 +169,7 @@ class JiraClient(JiraCertainty):
     ) -> ExternalRecord:
         row = self.issue_row(external_id)
         now = self.issue_record(row)
-        self._refuse_stale(current, now)
+        self.refuse_stale(current, now)
         with self._refusals_named(fields):
             write = issue_write(fields, now.data, self.site_fields())
             step = self._first_step(row, write)
@@ -201,10 +200,6 @@ class JiraClient(JiraCertainty):
             quota_class="writes",
             expect_json=False,
         )
-
-    def _refuse_stale(self, seen: ExternalRecord, now: ExternalRecord) -> None:
-        if seen.version is not None and now.version != seen.version:
-            raise StaleWrite("The record changed on Jira since it was read.")
 
     # --- the workflow --------------------------------------------------------------------------------------------
 

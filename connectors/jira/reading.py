@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -292,15 +292,6 @@ class JiraReader(RestClient):
             is_repeatable=True,
         )
         return objects(rows_in(answer.body, "values", "comments"))
-
-    def walk(self, resource: str, *, parent_id: str | None = None) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token, parent_id=parent_id)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
 
 
 class HiddenFromSome(RecordGone):

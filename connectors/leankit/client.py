@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
 )
 from connectors.base.paging import Offset, Walk
 from connectors.base.paths import read_path
@@ -226,7 +225,7 @@ class LeanKitClient(RestClient):
             return record
         if resource == "comment" and not parent_id:
             raise self.cannot("read without its card a", resource)
-        for record in self._all(resource, parent_id):
+        for record in self.walk(resource, parent_id=parent_id):
             if record.id == external_id:
                 return dataclasses.replace(record, complete=True)
         raise RecordGone(f"There is no such {resource}.", proven=resource == "comment")
@@ -234,20 +233,11 @@ class LeanKitClient(RestClient):
     def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         if resource == "user":
             wanted = set(external_ids)
-            return {one.id: one for one in self._all("user", None) if one.id in wanted}
+            return {one.id: one for one in self.walk("user") if one.id in wanted}
         if resource != "card":
             return {}
         present, _ = self._cards_by_id(external_ids)
         return {one.id: one for one in present if one.container == self.board_id}
-
-    def _all(self, resource: str, parent_id: str | None) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token, parent_id=parent_id)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
 
     def _cards_by_id(
         self, external_ids: Sequence[str]
@@ -318,8 +308,7 @@ class LeanKitClient(RestClient):
     ) -> ExternalRecord:
         """Read, compare, write: comments have no version."""
         now = self.get("comment", external_id, parent_id=parent_id)
-        if current.version is not None and now.version != current.version:
-            raise StaleWrite("The comment changed in LeanKit since it was read.")
+        self.refuse_stale(current, now)
         if "text" not in fields:
             return now
         return super().update("comment", external_id, fields, current=now, parent_id=parent_id)
@@ -342,7 +331,12 @@ class LeanKitClient(RestClient):
         if resource == "comment":
             wanted = ref_of(key)
             return next(
-                (one for one in self._all("comment", parent_id) if one.data["hub"]["ref"] == wanted), None
+                (
+                    one
+                    for one in self.walk("comment", parent_id=parent_id)
+                    if one.data["hub"]["ref"] == wanted
+                ),
+                None,
             )
         if resource != "card":
             return None
@@ -395,7 +389,7 @@ class LeanKitClient(RestClient):
 
     def _explain_comments(self, external_ids: Sequence[str], parent_id: str | None) -> dict[str, Absence]:
         try:
-            listed = {one.id: one for one in self._all("comment", parent_id)}
+            listed = {one.id: one for one in self.walk("comment", parent_id=parent_id)}
         except (RecordGone, PermissionProblem):
             card = self._explain_cards([parent_id])[parent_id] if parent_id else Absence(AbsenceKind.UNKNOWN)
             kind = card.kind if card.kind is not AbsenceKind.PRESENT else AbsenceKind.UNKNOWN

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.base.client import Endpoint, RestClient, digest, fingerprint
 from connectors.base.connector import Connector
-from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone, RecordProblem, StaleWrite
+from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone, RecordProblem
 from connectors.base.graphql import GraphAnswer, GraphApi
 from connectors.base.paging import Walk
 from connectors.base.paths import MISSING, read_path
@@ -192,10 +192,7 @@ class LinearClient(RestClient):
         if not kind.update:
             raise self.cannot("update", resource)
         now = self.get(resource, external_id)
-        for path, value in fields.items():
-            held = read_path(now.data, path, None)
-            if held != read_path(current.data, path, None) and held != value:
-                raise StaleWrite(f"{path} was changed in Linear meanwhile.")
+        self.refuse_stale(current, now, fields)
         wanted = {
             path: value for path, value in fields.items() if read_path(now.data, path, MISSING) != value
         }

@@ -7,7 +7,7 @@ brings changes and deletions only. Without such a place, changes are asked for b
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from connectors.base.classify import Heard, error_for
 from connectors.base.client import Endpoint, RestClient, digest, fingerprint, rows_in
 from connectors.base.connector import Connector
-from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone, RecordProblem, StaleWrite
+from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone, RecordProblem
 from connectors.base.paging import NextUrl, Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
@@ -163,20 +163,11 @@ class TodoClient(RestClient):
     def lists_in_scope(self) -> list[str]:
         """The chosen list, or all that hold tasks."""
         chosen = str(self.settings.get("list_id") or "")
-        return [chosen] if chosen else [one.id for one in self.all("list")]
-
-    def all(self, resource: str, **options: Any) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token, **options)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
+        return [chosen] if chosen else [one.id for one in self.walk("list")]
 
     def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord:
         if resource == "category":
-            found = next((one for one in self.all(resource) if one.id == external_id), None)
+            found = next((one for one in self.walk(resource) if one.id == external_id), None)
             if found is None:
                 raise RecordGone("There is no such category.", proven=True)
             return dataclasses.replace(found, complete=True)
@@ -197,7 +188,7 @@ class TodoClient(RestClient):
 
     def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
         if resource != "task":
-            return {one.id: one for one in self.all(resource) if one.id in set(external_ids)}
+            return {one.id: one for one in self.walk(resource) if one.id in set(external_ids)}
         read = self._read_batches(external_ids)
         return {id: one for id, one in read.items() if isinstance(one, ExternalRecord)}
 
@@ -270,7 +261,7 @@ class TodoClient(RestClient):
         if resource == "category":
             name = str(fields.get("displayName") or "").casefold()
             same = next(
-                (one for one in self.all(resource) if one.data["displayName"].casefold() == name), None
+                (one for one in self.walk(resource) if one.data["displayName"].casefold() == name), None
             )
             return same or super().create(resource, fields, key=key)
         if resource != "task":
@@ -287,7 +278,7 @@ class TodoClient(RestClient):
         chosen = str(self.settings.get("default_list") or self.settings.get("list_id") or "")
         if chosen:
             return chosen
-        for one in self.all("list"):
+        for one in self.walk("list"):
             if one.data.get("wellknownListName") == "defaultList":
                 return one.id
         raise RecordProblem("The account has no default list to put a task into.", field="hub.list")
@@ -321,8 +312,7 @@ class TodoClient(RestClient):
         if resource == "category":
             raise self.cannot("update", resource)
         now = self.get(resource, external_id)
-        if current.version is not None and now.version != current.version:
-            raise StaleWrite(f"The {resource} changed in Microsoft To Do since it was read.")
+        self.refuse_stale(current, now)
         if resource != "task":
             return super().update(resource, external_id, fields, current=now)
         body = tasks.task_body(fields, self.zone, now.data)
@@ -358,7 +348,9 @@ class TodoClient(RestClient):
         """Looks through the tasks modified since the intent; the key is their link back to the hub."""
         if resource != "task":
             return None
-        return next((one for one in self.all("task", since=since) if one.data["hub"].get("key") == key), None)
+        return next(
+            (one for one in self.walk("task", since=since) if one.data["hub"].get("key") == key), None
+        )
 
     def explain_absence(
         self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None

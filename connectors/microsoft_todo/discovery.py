@@ -34,7 +34,7 @@ class Opened(Protocol):
 
     def whoami(self) -> tuple[str, str]: ...
 
-    def all(self, resource: str) -> Iterator[ExternalRecord]: ...
+    def walk(self, resource: str) -> Iterator[ExternalRecord]: ...
 
     def get(self, resource: str, external_id: str) -> ExternalRecord: ...
 
@@ -92,7 +92,7 @@ def containers(client: Opened, kind: str) -> list[Container]:
                         "owner": one.data.get("isOwner"),
                     },
                 )
-                for one in client.all("list")
+                for one in client.walk("list")
             ]
         case "status":
             return [
@@ -107,7 +107,7 @@ def containers(client: Opened, kind: str) -> list[Container]:
                     "category",
                     extra={"colour": colour_code(one.data.get("color"))},
                 )
-                for one in client.all("category")
+                for one in client.walk("category")
             ]
     return []
 

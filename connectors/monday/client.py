@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from connectors.base.connector import Connector
-from connectors.base.errors import ContractBroken, RecordGone, RecordProblem, StaleWrite
+from connectors.base.errors import ContractBroken, RecordGone, RecordProblem
 from connectors.base.graphql import Document, GraphApi
 from connectors.base.paths import MISSING, read_path
 from connectors.base.signoff import SignedText, ref_of
@@ -135,7 +135,7 @@ class MondayClient(MondayReader):
         parent_id: str | None = None,
     ) -> ExternalRecord:
         now = self.get(resource, external_id, parent_id=parent_id)
-        self._refuse_if_changed(fields, current, now)
+        self.refuse_stale(current, now, fields)
         wanted = {
             path: value for path, value in fields.items() if read_path(now.data, path, MISSING) != value
         }
@@ -151,14 +151,6 @@ class MondayClient(MondayReader):
             case "board":
                 return self._update_board(now, wanted)
         raise self.cannot("update", resource)
-
-    def _refuse_if_changed(
-        self, fields: Mapping[str, Any], current: ExternalRecord, now: ExternalRecord
-    ) -> None:
-        for path, value in fields.items():
-            held = read_path(now.data, path, None)
-            if held != read_path(current.data, path, None) and held != value:
-                raise StaleWrite(f"{path} was changed on monday.com meanwhile.")
 
     def _update_item(self, now: ExternalRecord, fields: Mapping[str, Any]) -> ExternalRecord:
         layout = self.layout_of(now.container)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.base.client import Endpoint
-from connectors.base.errors import AlreadyExists, RecordGone, RecordProblem, StaleWrite, SyncError
+from connectors.base.errors import AlreadyExists, RecordGone, RecordProblem, SyncError
 from connectors.base.paths import read_path
 from connectors.base.types import CheckReport, Container, ExternalRecord
 
@@ -83,8 +83,7 @@ class OpenProjectClient(OpenProjectReader):
             except RecordProblem as error:
                 raise self._with_allowed_statuses(error, external_id, version) from error
         now = self.get(resource, external_id, parent_id=parent_id)
-        if current.version is not None and now.version != current.version:
-            raise StaleWrite("The record changed in OpenProject since it was read.")
+        self.refuse_stale(current, now)
         if resource == "comment":
             body = self._comment_body(fields, now, "")
         else:
@@ -278,7 +277,7 @@ class OpenProjectClient(OpenProjectReader):
     def _existing(self, resource: str, fields: Mapping[str, Any], error: AlreadyExists) -> AlreadyExists:
         """The refusal together with the id of what is in the way."""
         name = str(fields.get("name") or "")
-        same = next((one for one in self.all_of(resource) if one.data.get("name") == name), None)
+        same = next((one for one in self.walk(resource) if one.data.get("name") == name), None)
         return AlreadyExists(
             f"There is a {resource} {name!r} already.",
             field=error.field or "name",
@@ -307,8 +306,8 @@ class OpenProjectClient(OpenProjectReader):
                 now = self.get(resource, external_id)
             except RecordGone:
                 return
-            if current is not None and current.version is not None and now.version != current.version:
-                raise StaleWrite("The work package changed in OpenProject since it was read.")
+            if current is not None:
+                self.refuse_stale(current, now)
             if read_path(now.data, "_links.children", None):
                 raise RecordProblem(
                     "It has children, which OpenProject would delete as well. Move them first.",

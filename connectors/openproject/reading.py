@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -284,16 +284,7 @@ class OpenProjectReader(RestClient):
 
     def all_projects(self) -> list[Mapping[str, Any]]:
         """The projects that are in use, as OpenProject gives them."""
-        return [record.data for record in self.all_of("project")]
-
-    def all_of(self, resource: str) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
+        return [record.data for record in self.walk("project")]
 
     # --- certainty -----------------------------------------------------------------------------------------------
 
@@ -301,29 +292,7 @@ class OpenProjectReader(RestClient):
         self, resource: str, key: str, *, since: datetime, parent_id: str | None = None
     ) -> ExternalRecord | None:
         """Walks what changed since the intent; the lists are read from the database, there is no index that lags."""
-        token = None
-        while True:
-            page = self.list_page(
-                resource, since=since - timedelta(seconds=1), token=token, parent_id=parent_id
-            )
-            for record in page.records:
-                if read_path(record.data, "hub.key", None) == key:
-                    return record
-            token = page.next_token
-            if token is None:
-                return None
-
-    def explain_absence(
-        self, resource: str, external_ids: Sequence[str], *, parent_id: str | None = None
-    ) -> dict[str, Absence]:
-        explained = super().explain_absence(resource, external_ids, parent_id=parent_id)
-        unknown = [one for one, absence in explained.items() if absence.kind is AbsenceKind.UNKNOWN]
-        if unknown and resource != "user" and self._would_see(resource):
-            for one in unknown:
-                explained[one] = Absence(
-                    AbsenceKind.DELETED, "Not there any more, and nothing is hidden from the account."
-                )
-        return explained
+        return self.find_among_changes(resource, key, since=since, parent_id=parent_id)
 
     def absence_of(self, error: RecordGone) -> Absence:
         if isinstance(error, PackageMoved):
@@ -332,11 +301,13 @@ class OpenProjectReader(RestClient):
             return Absence(AbsenceKind.OUT_OF_FILTER, error.message)
         return super().absence_of(error)
 
-    def _would_see(self, resource: str) -> bool:
+    def would_see(self, resource: str) -> bool:
         """False where the 404 may only mean that the account sees less: OpenProject answers both alike.
 
         A version cannot leave its project; a work package can, to where the account sees nothing, unless it sees all.
         """
+        if resource == "user":
+            return False
         try:
             self.project(afresh=True)
             if resource == "version":

@@ -21,7 +21,6 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
 )
 from connectors.base.paging import PageSeen, Walk
 from connectors.base.paths import read_path
@@ -188,8 +187,7 @@ class ProcessPlanClient(RestClient):
         if other is not None:
             raise RecordProblem(f"Process Plan is not known to let {other} be written.", field=other)
         now = self.get("step", external_id)
-        if current.version is not None and now.version != current.version:
-            raise StaleWrite("The step changed in Process Plan since it was read.")
+        self.refuse_stale(current, now)
         wanted, status = str(fields.get("status") or ""), str(now.data.get("status") or "")
         if wanted == status:
             return now

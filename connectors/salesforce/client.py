@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.base.client import Endpoint, RestClient, digest, rows_in
 from connectors.base.connector import Connector
-from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone, RecordProblem, StaleWrite
+from connectors.base.errors import ContractBroken, PermissionProblem, RecordGone, RecordProblem
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
 from connectors.base.times import format_instant
@@ -169,9 +169,7 @@ class SalesforceClient(RestClient):
         check counts whole seconds, so neither alone would do."""
         body = record_body(resource, fields)
         now = self.get(resource, external_id)
-        for path in fields:
-            if read_path(now.data, path, None) != read_path(current.data, path, None):
-                raise StaleWrite(f"The {resource} changed in Salesforce since it was read.")
+        self.refuse_stale(current, now, fields)
         headers = {}
         if now.updated_at is not None:
             headers["If-Unmodified-Since"] = str(format_instant(now.updated_at, "rfc1123"))

@@ -4,7 +4,7 @@ writes only what is to change."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,6 @@ from connectors.base.errors import (
     RecordGone,
     RecordProblem,
     Retryable,
-    StaleWrite,
     SyncError,
 )
 from connectors.base.paging import Walk
@@ -209,7 +208,7 @@ class TrelloClient(RestClient):
 
     def get(self, resource: str, external_id: str, *, parent_id: str | None = None) -> ExternalRecord:
         if resource == "member":
-            found = next((one for one in self._all("member") if one.id == external_id), None)
+            found = next((one for one in self.walk("member") if one.id == external_id), None)
             if found is None:
                 raise RecordGone("This person is not on the board.")
             return dataclasses.replace(found, complete=True)
@@ -227,7 +226,7 @@ class TrelloClient(RestClient):
         if resource == "card":
             return self._cards_by_id(external_ids)
         if resource in ("member", "label"):
-            return {one.id: one for one in self._all(resource) if one.id in set(external_ids)}
+            return {one.id: one for one in self.walk(resource) if one.id in set(external_ids)}
         return super().get_many(resource, external_ids)
 
     def _cards_by_id(self, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
@@ -244,15 +243,6 @@ class TrelloClient(RestClient):
                     record = self.to_record(ENDPOINTS["card"], row, answer=answer, parent_id=None)
                     found[record.id] = record
         return found
-
-    def _all(self, resource: str, **options: Any) -> Iterator[ExternalRecord]:
-        token = None
-        while True:
-            page = self.list_page(resource, token=token, **options)
-            yield from page.records
-            token = page.next_token
-            if token is None:
-                return
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -302,7 +292,7 @@ class TrelloClient(RestClient):
     def _create_label(self, fields: Mapping[str, Any], key: str) -> ExternalRecord:
         """Found by its name, or made: Trello would make a second one of the same name without a word."""
         wanted = str(fields.get("name") or "").casefold()
-        same = next((one for one in self._all("label") if str(one.data["name"]).casefold() == wanted), None)
+        same = next((one for one in self.walk("label") if str(one.data["name"]).casefold() == wanted), None)
         self._labels = None
         return same if same is not None else super().create("label", fields, key=key)
 
@@ -339,8 +329,7 @@ class TrelloClient(RestClient):
         if resource == "card":
             return self._update_card(external_id, fields, current)
         now = self.get(resource, external_id)
-        if current.version is not None and now.version != current.version:
-            raise StaleWrite(f"The {resource} changed on Trello since it was read.")
+        self.refuse_stale(current, now)
         self._labels = None
         if resource == "comment":
             if "text" not in fields:
@@ -353,10 +342,7 @@ class TrelloClient(RestClient):
         self, external_id: str, fields: Mapping[str, Any], current: ExternalRecord
     ) -> ExternalRecord:
         now = self.get("card", external_id)
-        for path in cards.untouched_sets(fields):
-            before = read_path(current.data, path, None)
-            if before is not None and before != read_path(now.data, path, None):
-                raise StaleWrite("The card changed on Trello since it was read.")
+        self.refuse_stale(current, now, {path: fields[path] for path in cards.untouched_sets(fields)})
         # what is added and removed follows from what the caller saw: others' people and labels stay
         write = cards.card_write(fields, current.data)
         path = self._path("/cards/{id}", id=external_id)
@@ -449,7 +435,7 @@ class TrelloClient(RestClient):
         """Looks through what was made on the board since the intent; a listing's ``since`` goes by creation."""
         if resource == "comment":
             wanted = ref_of(key)
-            written = self._all("comment", since=since, parent_id=parent_id)
+            written = self.walk("comment", since=since, parent_id=parent_id)
             return next((one for one in written if one.data["hub"]["ref"] == wanted), None)
         if resource != "card":
             return None
