@@ -21,7 +21,7 @@ from connectors.base.errors import (
 from connectors.base.paging import CursorToken
 from connectors.base.paths import MISSING, read_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.signoff import SignedText, put_together, ref_of
+from connectors.base.signoff import put_together, ref_of, says_nothing_new, signed
 from connectors.base.types import (
     Absence,
     AbsenceKind,
@@ -430,6 +430,8 @@ class AsanaClient(RestClient):
         self.refuse_stale(current, now, compared)
         if resource == "task":
             return self._update_task(external_id, fields, current, now)
+        if resource == "comment" and says_nothing_new(fields, now, "html_text"):
+            return now
         self._tags = None
         return super().update(resource, external_id, fields, current=now)
 
@@ -577,16 +579,11 @@ class AsanaClient(RestClient):
 
 
 def _comment_html(fields: Mapping[str, Any], current: ExternalRecord | None, key: str) -> str:
-    html = to_asana(str(fields.get("html_text") or ""))
-    text = html.removeprefix("<body>").removesuffix("</body>")
-    if not text.strip():
+    parts = signed(fields, current, "html_text", key=key)
+    html = to_asana(parts.text).removeprefix("<body>").removesuffix("</body>")
+    if not html.strip():
         raise RecordProblem("A comment cannot be empty.", field="html_text")
-    if current is None:
-        parts = SignedText(text, str(fields.get("hub.author") or ""), ref_of(key))
-    else:
-        hub = current.data["hub"]
-        parts = SignedText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"])
-    return f"<body>{put_together(parts, 'html')}</body>"
+    return f"<body>{put_together(dataclasses.replace(parts, text=html), 'html')}</body>"
 
 
 def _tag_body(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape, unescape
-from typing import Literal
+from typing import Any, Literal
+
+from .errors import RecordProblem
+from .paths import read_path
+from .types import ExternalRecord
 
 Style = Literal["plain", "markdown", "html"]
 
@@ -42,6 +47,28 @@ def take_apart(body: str | None) -> SignedText:
     if found is None:
         return SignedText(text)
     return SignedText(text[: found.start()], unescape(found["author"] or "").strip(), found["ref"])
+
+
+def signed(
+    fields: Mapping[str, Any], current: ExternalRecord | None, path: str, *, key: str = ""
+) -> SignedText:
+    """A comment's parts to write: a new one (``current`` None) signed by its key, or what ``fields`` change of one that
+    is there. Below what the hub did not write it signs nothing. Raises ``RecordProblem`` for an empty text.
+
+    ``path`` is where the text stands; author and reference stand in ``hub.author`` and ``hub.ref``.
+    """
+    data: Mapping[str, Any] = current.data if current else {}
+    text = str(fields.get(path, read_path(data, path, None)) or "")
+    if not text.strip():
+        raise RecordProblem("A comment cannot be empty.", field=path)
+    ref = str(read_path(data, "hub.ref", None) or "") if current else ref_of(key)
+    author = fields.get("hub.author", read_path(data, "hub.author", None)) if ref else ""
+    return SignedText(text, str(author or ""), ref)
+
+
+def says_nothing_new(fields: Mapping[str, Any], now: ExternalRecord, path: str) -> bool:
+    """True if only the author's name changes below a comment that the hub did not write: there it cannot be told."""
+    return path not in fields and not read_path(now.data, "hub.ref", None)
 
 
 def put_together(parts: SignedText, style: Style = "plain") -> str:

@@ -24,7 +24,7 @@ from connectors.base.errors import (
 from connectors.base.paging import PageAsk, PageNumber, PageSeen
 from connectors.base.paths import MISSING, read_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.signoff import SignedText, put_together, ref_of
+from connectors.base.signoff import put_together, ref_of, says_nothing_new, signed
 from connectors.base.times import format_instant
 from connectors.base.types import (
     Absence,
@@ -399,6 +399,8 @@ class ClickUpClient(RestClient):
             case "task":
                 return self._update_task(external_id, fields, current, now)
             case "comment":
+                if says_nothing_new(fields, now, "comment_text"):
+                    return now
                 body = {
                     "comment_text": _comment_text(fields, now, ""),
                     "resolved": bool(now.data.get("resolved")),
@@ -577,12 +579,4 @@ class ClickUpClient(RestClient):
 
 
 def _comment_text(fields: Mapping[str, Any], current: ExternalRecord | None, key: str) -> str:
-    text = str(fields.get("comment_text") or "")
-    if not text.strip():
-        raise RecordProblem("A comment cannot be empty.", field="comment_text")
-    if current is None:
-        parts = SignedText(text, str(fields.get("hub.author") or ""), ref_of(key))
-    else:
-        hub = current.data["hub"]
-        parts = SignedText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"])
-    return put_together(parts)
+    return put_together(signed(fields, current, "comment_text", key=key))

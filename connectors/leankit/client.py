@@ -19,7 +19,7 @@ from connectors.base.errors import (
 from connectors.base.paging import Offset, Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.signoff import SignedText, ref_of
+from connectors.base.signoff import ref_of, says_nothing_new, signed
 from connectors.base.times import format_instant
 from connectors.base.types import (
     Absence,
@@ -309,7 +309,7 @@ class LeanKitClient(RestClient):
         """Read, compare, write: comments have no version."""
         now = self.get("comment", external_id, parent_id=parent_id)
         self.refuse_stale(current, now)
-        if "text" not in fields:
+        if says_nothing_new(fields, now, "text"):
             return now
         return super().update("comment", external_id, fields, current=now, parent_id=parent_id)
 
@@ -434,10 +434,4 @@ def _total(answer: Answer) -> int:
 
 
 def _comment_text(fields: Mapping[str, Any], current: ExternalRecord | None, key: str) -> str:
-    text = str(fields.get("text") or "")
-    if not text.strip():
-        raise RecordProblem("A comment cannot be empty.", field="text")
-    if current is None:
-        return put_together(SignedText(text, str(fields.get("hub.author") or ""), ref_of(key)))
-    hub = current.data["hub"]
-    return put_together(SignedText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"]))
+    return put_together(signed(fields, current, "text", key=key))

@@ -13,7 +13,7 @@ from connectors.base.connector import Connector
 from connectors.base.errors import ContractBroken, RecordGone, RecordProblem
 from connectors.base.graphql import Document, GraphApi
 from connectors.base.paths import MISSING, read_path
-from connectors.base.signoff import SignedText, ref_of
+from connectors.base.signoff import ref_of, says_nothing_new, signed
 from connectors.base.types import Absence, CheckReport, Container, ExternalRecord, WebhookRegistration
 
 from . import discovery
@@ -102,8 +102,7 @@ class MondayClient(MondayReader):
         item = parent_id or str(fields.get("hub.item") or "")
         if not item:
             raise RecordProblem("An update needs the item it belongs to.", field="hub.item")
-        text = _required(fields, "body", "An update cannot be empty.")
-        body = put_together(SignedText(text, str(fields.get("hub.author") or ""), ref_of(key)))
+        body = put_together(signed(fields, None, "body", key=key))
         answered = str(fields.get("hub.parent") or "").partition(".")[0]
         variables = {"item": item, "body": body, "parent": answered or None}
         given = self.api.ask(q.CREATE_UPDATE, variables, headers=once("update", key), is_repeatable=False)
@@ -182,11 +181,9 @@ class MondayClient(MondayReader):
         unknown = next((one for one in fields if one not in ("body", "hub.author")), None)
         if unknown is not None:
             raise RecordProblem("An update stays with its item and its thread.", field=unknown)
-        text = str(fields.get("body", now.data["body"]) or "")
-        if not text.strip():
-            raise RecordProblem("An update cannot be empty.", field="body")
-        author = str(fields.get("hub.author", hub["author"]) or "") if hub["ref"] else ""
-        body = put_together(SignedText(text, author, hub["ref"]))
+        if says_nothing_new(fields, now, "body"):
+            return now
+        body = put_together(signed(fields, now, "body"))
         own = now.id.rpartition(".")[2]
         row = dict(self.api.ask(q.EDIT_UPDATE, {"id": own, "body": body}).object("edit_update", "update"))
         row |= {"id": now.id, "item_id": hub["item"], "parent_id": hub["parent"]}

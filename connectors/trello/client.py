@@ -23,7 +23,7 @@ from connectors.base.errors import (
 from connectors.base.paging import Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.signoff import SignedText, put_together, ref_of
+from connectors.base.signoff import put_together, ref_of, says_nothing_new, signed
 from connectors.base.times import format_instant
 from connectors.base.types import (
     Absence,
@@ -332,7 +332,7 @@ class TrelloClient(RestClient):
         self.refuse_stale(current, now)
         self._labels = None
         if resource == "comment":
-            if "text" not in fields:
+            if says_nothing_new(fields, now, "text"):
                 return now
             super().update(resource, external_id, fields, current=now, parent_id=now.parent_id)
             return self.get(resource, external_id)  # the answer to a PUT is not the comment as it is listed
@@ -559,12 +559,4 @@ def _comment_url(row: Mapping[str, Any]) -> str:
 
 
 def _comment_text(fields: Mapping[str, Any], current: ExternalRecord | None, key: str) -> str:
-    text = str(fields.get("text") or "")
-    if not text.strip():
-        raise RecordProblem("A comment cannot be empty.", field="text")
-    if current is None:
-        parts = SignedText(text, str(fields.get("hub.author") or ""), ref_of(key))
-    else:
-        hub = current.data["hub"]
-        parts = SignedText(text, str(hub["author"] or "") if hub["ref"] else "", hub["ref"])
-    return cards.within(put_together(parts, "markdown"), "text")
+    return cards.within(put_together(signed(fields, current, "text", key=key), "markdown"), "text")

@@ -367,6 +367,24 @@ def test_an_update_sends_only_the_changed_fields(open_stand: Opener, slug: str, 
 
 
 @each_resource
+def test_the_author_of_what_the_hub_wrote_can_be_put_right_and_the_text_stays(
+    open_stand: Opener, slug: str, name: str
+) -> None:
+    stand = open_stand(slug)
+    resource = resource_of(stand, name)
+    by_path = {link.external: link for link in resource.links}
+    author = by_path.get("hub.author")
+    if author is None or author.direction != "both" or Can.UPDATE not in resource.can:
+        pytest.skip("it bears no author of the hub's")
+    text = next(link.external for link in resource.links if link.local == "body")
+    record, parent = made(stand, resource), parent_of(stand, resource)
+    stand.client.update(name, record.id, {"hub.author": "Ida Lund"}, current=record, parent_id=parent)
+    now = stand.client.get(name, record.id, parent_id=parent)
+    assert read_path(now.data, "hub.author") == "Ida Lund"
+    assert read_path(now.data, str(text)) == read_path(record.data, str(text))
+
+
+@each_resource
 def test_a_stale_update_is_refused(open_stand: Opener, slug: str, name: str) -> None:
     stand = open_stand(slug)
     resource = resource_of(stand, name)

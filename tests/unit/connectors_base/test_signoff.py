@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.base.signoff import SignedText, Style, put_together, ref_of, take_apart
+from connectors.base.errors import RecordProblem
+from connectors.base.signoff import (
+    SignedText,
+    Style,
+    put_together,
+    ref_of,
+    says_nothing_new,
+    signed,
+    take_apart,
+)
+from connectors.base.types import ExternalRecord
 
 
 @pytest.mark.parametrize("style", ["plain", "markdown", "html"])
@@ -37,3 +47,32 @@ def test_blanks_that_end_the_text_stay_the_text_s() -> None:
     parts = SignedText("Two blanks  ", "Noor", ref_of("k"))
     for style in ("plain", "markdown"):
         assert take_apart(put_together(parts, style)) == parts
+
+
+def comment(text: str, author: str = "", ref: str = "") -> ExternalRecord:
+    return ExternalRecord("comment", "1", {"text": text, "hub": {"author": author, "ref": ref}})
+
+
+def test_a_new_comment_is_signed_by_its_key() -> None:
+    made = signed({"text": "Hello", "hub.author": "Noor"}, None, "text", key="k")
+    assert made == SignedText("Hello", "Noor", ref_of("k"))
+
+
+def test_what_is_not_changed_stays_as_it_stands() -> None:
+    now = comment("Hello", "Noor", "0123456789ab")
+    assert signed({"text": "Bye"}, now, "text") == SignedText("Bye", "Noor", "0123456789ab")
+    assert signed({"hub.author": "Ida"}, now, "text") == SignedText("Hello", "Ida", "0123456789ab")
+
+
+def test_below_what_others_wrote_nothing_is_signed() -> None:
+    theirs = comment("Hello", "Their Name")
+    assert signed({"text": "Bye", "hub.author": "Ida"}, theirs, "text") == SignedText("Bye")
+    assert says_nothing_new({"hub.author": "Ida"}, theirs, "text")
+    assert not says_nothing_new({"text": "Bye"}, theirs, "text")
+    assert not says_nothing_new({"hub.author": "Ida"}, comment("Hello", "Noor", "0123456789ab"), "text")
+
+
+def test_an_empty_comment_is_refused_by_its_field() -> None:
+    with pytest.raises(RecordProblem) as caught:
+        signed({"text": "  "}, None, "text", key="k")
+    assert caught.value.field == "text"
