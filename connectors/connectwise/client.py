@@ -19,11 +19,20 @@ from connectors.base.errors import (
     PermissionProblem,
     RecordGone,
     RecordProblem,
+    Retryable,
+    SyncError,
 )
 from connectors.base.paging import PageSeen, Walk
 from connectors.base.paths import read_path
 from connectors.base.session import Answer, ApiSession
-from connectors.base.signoff import put_together, ref_of, says_nothing_new, signed, take_apart
+from connectors.base.signoff import (
+    SignedText,
+    put_together,
+    ref_of,
+    says_nothing_new,
+    signed,
+    take_apart,
+)
 from connectors.base.times import parse_instant
 from connectors.base.types import (
     Absence,
@@ -37,6 +46,7 @@ from connectors.base.types import (
 
 from . import discovery, tickets
 from .catalogue import Catalogue
+from .discovery import PAGE_SIZE
 from .endpoints import CHILDREN, ENDPOINTS, FORWARD_HEADER, IN_USE, NOTES, TASKS, TICKETS, WRITABLE
 
 IDS_PER_REQUEST = 100
@@ -186,6 +196,116 @@ class ConnectWiseClient(RestClient):
         endpoint = self.endpoint(resource)
         answer = self.session.get(self._path(endpoint.get_path, parent=ticket_id, id=id))
         row = self.record_in(endpoint, answer)
+        if resource in NOTES:
+            if not self.is_wanted(endpoint, row):
+                raise RecordGone("This note is not of the kind that is kept in sync.")
+            note = self._description_note(NOTES[resource], ticket_id) if _may_describe(row) else None
+            if note is not None and str(note.get("id")) == id:
+                raise RecordGone("This note is the ticket's description.")
+        return self.to_record(endpoint, row, answer=answer, parent_id=ticket_id)
+
+    def get_many(self, resource: str, external_ids: Sequence[str]) -> dict[str, ExternalRecord]:
+        if resource in CHILDREN:
+            return super().get_many(resource, external_ids)
+        found: dict[str, ExternalRecord] = {}
+        endpoint = self.endpoint(resource)
+        ids = [id for id in external_ids if id.isdigit()]
+        for start in range(0, len(ids), IDS_PER_REQUEST):
+            wanted = tickets.one_of("id", ids[start : start + IDS_PER_REQUEST])
+            conditions = tickets.all_of(self._scope(resource), wanted)
+            answer = self.session.get(
+                endpoint.list_path, params={"conditions": conditions, "pageSize": PAGE_SIZE}
+            )
+            for row in self.rows(endpoint, answer):
+                if self.is_wanted(endpoint, row):
+                    record = self.to_record(endpoint, row, answer=answer, parent_id=None)
+                    found[record.id] = self._described(record) if resource in TICKETS else record
+        return found
+
+    def _described(self, record: ExternalRecord) -> ExternalRecord:
+        note = self._description_note(record.resource, record.id) or {}
+        told = {"description": str(note.get("text") or ""), "description_id": note.get("id")}
+        data = {**record.data, "hub": {**record.data["hub"], **told}}
+        return dataclasses.replace(record, data=data, complete=True)
+
+    def _description_note(self, resource: str, ticket_id: str) -> Mapping[str, Any] | None:
+        """The first discussion note that the hub did not write as a comment."""
+        path = self._path(f"/{TICKETS[resource]}/tickets/{{id}}/notes", id=ticket_id)
+        params = {"conditions": "detailDescriptionFlag=true", "orderBy": "id asc"}
+        return next((row for row in discovery.rows(self, path, **params) if _may_describe(row)), None)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def create(
+        self, resource: str, fields: Mapping[str, Any], *, key: str, parent_id: str | None = None
+    ) -> ExternalRecord:
+        if resource in TICKETS:
+            return self._create_ticket(resource, fields, key)
+        if resource not in NOTES:
+            raise self.cannot("create", resource)
+        if not parent_id:
+            raise RecordProblem("A note needs the ticket it belongs to.", field="ticket")
+        endpoint, body = self.endpoint(resource), self._new_note(resource, fields, key)
+        path = self._path(endpoint.create_path, parent=parent_id)
+        answer = self.session.request("POST", path, json=_filled(body))
+        return self.to_record(endpoint, self.record_in(endpoint, answer), answer=answer, parent_id=parent_id)
+
+    def _new_note(self, resource: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+        is_internal = self._notes_chosen() in ("internal", "all")
+        body: dict[str, Any] = {
+            "text": put_together(signed(fields, None, "text", key=key)),
+            "detailDescriptionFlag": not is_internal,
+            "internalAnalysisFlag": is_internal,
+            "resolutionFlag": False,
+        }
+        return {**body, "processNotifications": self._notifies()} if resource == "note" else body
+
+    def _notifies(self) -> bool:
+        return str(self.settings.get("notify") or "").lower() == "yes"
+
+    def _create_ticket(self, resource: str, fields: Mapping[str, Any], key: str) -> ExternalRecord:
+        write = tickets.ticket_write(fields, None)
+        body: dict[str, Any] = {**write.values, "processNotifications": self._notifies()}
+        if "summary" not in body:
+            raise RecordProblem("A ticket needs a summary.", field="summary")
+        if resource == "ticket":
+            body["externalXRef"] = tickets.KEY_PREFIX + key
+            self._catalogue.fill_service_ticket(body, write.status_id)
+        else:
+            body["initialInternalAnalysis"] = put_together(SignedText("", "", ref_of(key)))
+            self._catalogue.fill_project_ticket(body)
+        board_id = str(read_path(body, "board.id", "") or "")
+        if write.status_id and board_id:
+            body["status"] = self._catalogue.status_on(board_id, write.status_id)
+        elif write.status_id:
+            body["status"] = {"id": int(write.status_id)}
+        if write.level:
+            body["priority"] = self._catalogue.priority_of(write.level)
+        if write.description:
+            body["initialDescription"] = write.description
+        answer = self.session.request("POST", self.endpoint(resource).create_path, json=_filled(body))
+        row = self.record_in(self.endpoint(resource), answer)
+        try:
+            return self.get(resource, str(row.get("id")))
+        except SyncError as error:
+            # the ticket is there: it must be found by its key and brought up to date, never made again
+            raise Retryable(
+                f"The ticket was made, but not read back: {error.message}", ambiguous=True
+            ) from error
+
+    def update(
+        self,
+        resource: str,
+        external_id: str,
+        fields: Mapping[str, Any],
+        *,
+        current: ExternalRecord,
+        parent_id: str | None = None,
+    ) -> ExternalRecord:
+        now = self.get(resource, external_id)
+        self.refuse_stale(current, now, fields)
+        if resource in TICKETS:
+            return self._update_ticket(now, fields)
         if resource in NOTES:
             if says_nothing_new(fields, now, "text"):
                 return now
