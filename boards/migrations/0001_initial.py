@@ -32,6 +32,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['record_type', '-is_default', 'name'],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('tenant', 'record_type'), name='board_one_default_per_type'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -45,6 +48,11 @@ class Migration(migrations.Migration):
                 ('holder', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspace.tenant')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['expires_at'], name='card_lock_expiry'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Move',
@@ -70,6 +78,17 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspace.tenant')),
                 ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['record_id', '-seq'], name='move_card'),
+                    models.Index(fields=['board', 'user', '-seq'], name='move_by_user'),
+                    models.Index(fields=['board', 'at'], name='move_at'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('board', 'seq'), name='move_board_seq'),
+                    models.UniqueConstraint(fields=('board', 'command_id', 'record_id'), name='move_command_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Preference',
@@ -80,6 +99,11 @@ class Migration(migrations.Migration):
                 ('board', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='preferences', to='boards.board')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('board', 'user'), name='preference_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Presence',
@@ -90,6 +114,11 @@ class Migration(migrations.Migration):
                 ('board', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='present', to='boards.board')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('board', 'session'), name='presence_once_per_tab'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Refusal',
@@ -101,6 +130,11 @@ class Migration(migrations.Migration):
                 ('board', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='boards.board')),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['board', 'at'], name='refusal_at'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Snapshot',
@@ -114,6 +148,11 @@ class Migration(migrations.Migration):
                 ('taken_at', models.DateTimeField()),
                 ('board', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='snapshots', to='boards.board')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('board', 'seq'), name='snapshot_board_seq'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='StageMetric',
@@ -141,53 +180,10 @@ class Migration(migrations.Migration):
                 ('bottleneck', models.FloatField(default=0)),
                 ('board', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='boards.board')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='board',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('tenant', 'record_type'), name='board_one_default_per_type'),
-        ),
-        migrations.AddIndex(
-            model_name='cardlock',
-            index=models.Index(fields=['expires_at'], name='card_lock_expiry'),
-        ),
-        migrations.AddIndex(
-            model_name='move',
-            index=models.Index(fields=['record_id', '-seq'], name='move_card'),
-        ),
-        migrations.AddIndex(
-            model_name='move',
-            index=models.Index(fields=['board', 'user', '-seq'], name='move_by_user'),
-        ),
-        migrations.AddIndex(
-            model_name='move',
-            index=models.Index(fields=['board', 'at'], name='move_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='move',
-            constraint=models.UniqueConstraint(fields=('board', 'seq'), name='move_board_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='move',
-            constraint=models.UniqueConstraint(fields=('board', 'command_id', 'record_id'), name='move_command_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='preference',
-            constraint=models.UniqueConstraint(fields=('board', 'user'), name='preference_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='presence',
-            constraint=models.UniqueConstraint(fields=('board', 'session'), name='presence_once_per_tab'),
-        ),
-        migrations.AddIndex(
-            model_name='refusal',
-            index=models.Index(fields=['board', 'at'], name='refusal_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='snapshot',
-            constraint=models.UniqueConstraint(fields=('board', 'seq'), name='snapshot_board_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='stagemetric',
-            constraint=models.UniqueConstraint(fields=('board', 'period', 'since', 'stage'), name='stage_metric_once'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('board', 'period', 'since', 'stage'), name='stage_metric_once'),
+                ],
+            },
         ),
     ]

@@ -79,6 +79,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['name'],
+                'constraints': [
+                    models.UniqueConstraint(models.F('tenant'), django.db.models.functions.text.Lower('name'), condition=models.Q(('deleted_at__isnull', True)), name='integration_name_per_tenant', violation_error_message='An integration of this name exists already; choose another name.'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -97,6 +100,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['integration', 'resource', '-version'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('integration', 'resource', 'version'), name='field_map_version'),
+                    models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('integration', 'resource'), name='field_map_one_current'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -110,6 +117,11 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('integration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cursors', to='integrations.integration')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('integration', 'resource'), name='cursor_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Credential',
@@ -181,6 +193,19 @@ class Migration(migrations.Migration):
                 ('integration', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='mappings', to='integrations.integration')),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workspace.tenant')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['record_id'], name='mapping_record'),
+                    models.Index(condition=models.Q(('dirty_at__isnull', False)), fields=['integration', 'priority', 'dirty_at'], name='mapping_dirty'),
+                    models.Index(fields=['integration', 'state'], name='mapping_state'),
+                    models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['integration', 'closed_at'], name='mapping_closed'),
+                    models.Index(fields=['tenant', 'id'], name='mapping_tenant'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('external_id__isnull', False)), fields=('integration', 'resource', 'external_id'), name='mapping_one_per_external'),
+                    models.UniqueConstraint(condition=models.Q(('record_id__isnull', False), models.Q(('state', 'tombstone'), _negated=True)), fields=('integration', 'resource', 'record_id'), name='mapping_one_per_record'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='StatusMap',
@@ -198,6 +223,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['integration', 'resource', 'position'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('integration', 'resource', 'link_key', 'external_value'), name='status_map_once'),
+                    models.UniqueConstraint(condition=models.Q(('is_return', True)), fields=('integration', 'resource', 'link_key', 'local_value'), name='status_map_one_way_back'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -207,6 +236,11 @@ class Migration(migrations.Migration):
                 ('mapping_id', models.UUIDField()),
                 ('cursor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='seen', to='integrations.cursor')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('cursor', 'mapping_id'), name='sweep_seen_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SyncJob',
@@ -242,6 +276,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at'],
+                'indexes': [
+                    models.Index(condition=models.Q(('status__in', ['queued', 'running', 'retry_waiting'])), fields=['run_at'], name='job_due'),
+                    models.Index(fields=['integration', '-created_at'], name='job_recent'),
+                    models.Index(fields=['tenant', '-created_at', '-id'], name='job_tenant'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('kind__in', ['scheduled', 'manual', 'initial_import']), ('status', 'running')), fields=('integration',), name='job_one_bulk_run'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -296,6 +338,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'indexes': [
+                    models.Index(fields=['tenant', '-id'], name='log_tenant'),
+                    models.Index(fields=['integration', '-id'], name='log_integration'),
+                    models.Index(fields=['record_id', '-id'], name='log_record'),
+                    models.Index(fields=['created_at'], name='log_expiry'),
+                    models.Index(fields=['integration', 'created_at', 'status'], name='log_figures'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -320,6 +369,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'received')), fields=['id'], name='delivery_waiting'),
+                    models.Index(fields=['integration', '-id'], name='delivery_recent'),
+                    models.Index(fields=['received_at'], name='delivery_expiry'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('integration', 'dedupe_key'), name='delivery_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -336,117 +393,10 @@ class Migration(migrations.Migration):
                 ('settled_at', models.DateTimeField(null=True)),
                 ('mapping', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='intents', to='integrations.mapping')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=models.UniqueConstraint(models.F('tenant'), django.db.models.functions.text.Lower('name'), condition=models.Q(('deleted_at__isnull', True)), name='integration_name_per_tenant', violation_error_message='An integration of this name exists already; choose another name.'),
-        ),
-        migrations.AddConstraint(
-            model_name='fieldmap',
-            constraint=models.UniqueConstraint(fields=('integration', 'resource', 'version'), name='field_map_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='fieldmap',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('integration', 'resource'), name='field_map_one_current'),
-        ),
-        migrations.AddConstraint(
-            model_name='cursor',
-            constraint=models.UniqueConstraint(fields=('integration', 'resource'), name='cursor_once'),
-        ),
-        migrations.AddIndex(
-            model_name='mapping',
-            index=models.Index(fields=['record_id'], name='mapping_record'),
-        ),
-        migrations.AddIndex(
-            model_name='mapping',
-            index=models.Index(condition=models.Q(('dirty_at__isnull', False)), fields=['integration', 'priority', 'dirty_at'], name='mapping_dirty'),
-        ),
-        migrations.AddIndex(
-            model_name='mapping',
-            index=models.Index(fields=['integration', 'state'], name='mapping_state'),
-        ),
-        migrations.AddIndex(
-            model_name='mapping',
-            index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['integration', 'closed_at'], name='mapping_closed'),
-        ),
-        migrations.AddIndex(
-            model_name='mapping',
-            index=models.Index(fields=['tenant', 'id'], name='mapping_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='mapping',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id__isnull', False)), fields=('integration', 'resource', 'external_id'), name='mapping_one_per_external'),
-        ),
-        migrations.AddConstraint(
-            model_name='mapping',
-            constraint=models.UniqueConstraint(condition=models.Q(('record_id__isnull', False), models.Q(('state', 'tombstone'), _negated=True)), fields=('integration', 'resource', 'record_id'), name='mapping_one_per_record'),
-        ),
-        migrations.AddConstraint(
-            model_name='statusmap',
-            constraint=models.UniqueConstraint(fields=('integration', 'resource', 'link_key', 'external_value'), name='status_map_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='statusmap',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_return', True)), fields=('integration', 'resource', 'link_key', 'local_value'), name='status_map_one_way_back'),
-        ),
-        migrations.AddConstraint(
-            model_name='sweepseen',
-            constraint=models.UniqueConstraint(fields=('cursor', 'mapping_id'), name='sweep_seen_once'),
-        ),
-        migrations.AddIndex(
-            model_name='syncjob',
-            index=models.Index(condition=models.Q(('status__in', ['queued', 'running', 'retry_waiting'])), fields=['run_at'], name='job_due'),
-        ),
-        migrations.AddIndex(
-            model_name='syncjob',
-            index=models.Index(fields=['integration', '-created_at'], name='job_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='syncjob',
-            index=models.Index(fields=['tenant', '-created_at', '-id'], name='job_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='syncjob',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ['scheduled', 'manual', 'initial_import']), ('status', 'running')), fields=('integration',), name='job_one_bulk_run'),
-        ),
-        migrations.AddIndex(
-            model_name='synclog',
-            index=models.Index(fields=['tenant', '-id'], name='log_tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='synclog',
-            index=models.Index(fields=['integration', '-id'], name='log_integration'),
-        ),
-        migrations.AddIndex(
-            model_name='synclog',
-            index=models.Index(fields=['record_id', '-id'], name='log_record'),
-        ),
-        migrations.AddIndex(
-            model_name='synclog',
-            index=models.Index(fields=['created_at'], name='log_expiry'),
-        ),
-        migrations.AddIndex(
-            model_name='synclog',
-            index=models.Index(fields=['integration', 'created_at', 'status'], name='log_figures'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('status', 'received')), fields=['id'], name='delivery_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['integration', '-id'], name='delivery_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['received_at'], name='delivery_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.UniqueConstraint(fields=('integration', 'dedupe_key'), name='delivery_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='writeintent',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'in_doubt'])), fields=('mapping',), name='intent_one_open_per_mapping'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'in_doubt'])), fields=('mapping',), name='intent_one_open_per_mapping'),
+                ],
+            },
         ),
     ]

@@ -58,6 +58,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='member_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -86,6 +89,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='customer_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -110,6 +116,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='committee_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -137,6 +146,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='project_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -164,6 +176,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='milestone_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -201,6 +216,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='task_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -233,6 +251,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='participationlog_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -264,6 +285,9 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'opportunities',
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='opportunity_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -277,6 +301,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['tenant', 'user'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('user', 'tenant'), name='membership_once_per_tenant'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -307,6 +334,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='lead_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -330,6 +360,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='label_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -360,6 +393,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='event_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -385,6 +421,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='committeemember_recent'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -412,6 +451,10 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='comment_recent'),
+                    models.Index(fields=['on_id', 'written_at'], name='comment_thread'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -433,6 +476,14 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workspace.tenant')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['record_id', '-id'], name='change_history'),
+                    models.Index(condition=models.Q(('drained_at__isnull', True)), fields=['id'], name='change_outbox'),
+                    models.Index(fields=['tenant', '-id'], name='change_tenant'),
+                    models.Index(condition=models.Q(('job_id__isnull', False)), fields=['job_id'], name='change_job'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='WaitlistEntry',
@@ -463,86 +514,9 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'waitlist entries',
                 'ordering': ['-updated_at'],
                 'abstract': False,
+                'indexes': [
+                    models.Index(fields=['tenant', '-updated_at', '-id'], name='waitlistentry_recent'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='task_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='project',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='project_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='participationlog',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='participationlog_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='opportunity',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='opportunity_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='milestone',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='milestone_recent'),
-        ),
-        migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'tenant'), name='membership_once_per_tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='member_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='lead_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='label',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='label_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='event_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='customer_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='committeemember',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='committeemember_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='committee',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='committee_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='comment_recent'),
-        ),
-        migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['on_id', 'written_at'], name='comment_thread'),
-        ),
-        migrations.AddIndex(
-            model_name='change',
-            index=models.Index(fields=['record_id', '-id'], name='change_history'),
-        ),
-        migrations.AddIndex(
-            model_name='change',
-            index=models.Index(condition=models.Q(('drained_at__isnull', True)), fields=['id'], name='change_outbox'),
-        ),
-        migrations.AddIndex(
-            model_name='change',
-            index=models.Index(fields=['tenant', '-id'], name='change_tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='change',
-            index=models.Index(condition=models.Q(('job_id__isnull', False)), fields=['job_id'], name='change_job'),
-        ),
-        migrations.AddIndex(
-            model_name='waitlistentry',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='waitlistentry_recent'),
         ),
     ]
