@@ -153,8 +153,9 @@ CACHES: dict[str, dict[str, Any]] = {
         "KEY_PREFIX": "lockstep",
     }
 }
-#: A socket waits five seconds for news, and so does Redis's client before it gives up: it must be the more patient one.
-CHANNELS_HOST = {"address": CHANNELS_URL, "socket_timeout": 10}
+#: Without a time limit of the client's own: its default gives up while a socket waits for news, and enforcing any limit
+#: can swallow, before Python 3.12, that the socket has ended, whose task then waits for ever.
+CHANNELS_HOST = {"address": CHANNELS_URL, "socket_timeout": None}
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",

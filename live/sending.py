@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 #: events on their way; beyond that they are left to the feed, which every socket asks at its heartbeat
 MOST = 1000
+#: for one event; a Redis that does not answer is not waited for
+PATIENCE_SECONDS = 10
 
 Addressed = tuple[str, dict[str, Any]]  # group, event
 
@@ -75,6 +77,7 @@ async def _send_one_by_one(layer: Any, messages: Sequence[Addressed]) -> None:
 async def _send(layer: Any, messages: Sequence[Addressed]) -> None:
     for group, event in messages:
         try:
-            await layer.group_send(group, {"type": "live.event", "event": event})
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await layer.group_send(group, {"type": "live.event", "event": event})
         except Exception:  # the socket is a convenience: the feed in the database is the truth
             logger.warning("live.send.failed", extra={"room": event["room"]}, exc_info=True)

@@ -76,21 +76,21 @@ def wakeups(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Served:
-    """An ASGI application that knows how many requests and sockets it has open."""
+    """An ASGI application that knows which requests and sockets it has open."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self._open = 0
+        self._open: dict[int, str] = {}
         self._settled = threading.Condition()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         with self._settled:
-            self._open += 1
+            self._open[id(scope)] = f"{scope['type']} {scope.get('path', '')}"
         try:
             await self._application(scope, receive, send)
         finally:
             with self._settled:
-                self._open -= 1
+                del self._open[id(scope)]
                 self._settled.notify_all()
 
     def wait_idle(self, seconds: float = 20) -> None:
@@ -100,7 +100,7 @@ class Served:
         tells of those.
         """
         with self._settled:
-            assert self._settled.wait_for(lambda: self._open == 0, seconds), "the web server is still at work"
+            assert self._settled.wait_for(lambda: not self._open, seconds), f"still open: {self._open}"
         deadline = time.monotonic() + seconds
         while connection.vendor == "postgresql" and _busy_connections():
             assert time.monotonic() < deadline, "somebody is still at work in the database"

@@ -105,7 +105,7 @@ def test_one_redis_serves_queue_cache_rooms_and_budgets_apart(load: Callable[...
     assert settings["CELERY_BROKER_URL"] == "redis://:pw@cache:6379/4"
     assert settings["CACHES"]["default"]["LOCATION"] == "redis://:pw@cache:6379/5"
     assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == [
-        {"address": "redis://:pw@cache:6379/6", "socket_timeout": 10}
+        {"address": "redis://:pw@cache:6379/6", "socket_timeout": None}
     ]
     assert settings["BUDGET_URL"] == "redis://:pw@cache:6379/7"
 
@@ -115,7 +115,7 @@ def test_a_socket_is_spelt_as_each_client_wants_it(load: Callable[..., Settings]
     assert settings["CELERY_BROKER_URL"] == "redis+socket:///run/valkey.sock?virtual_host=0"
     assert settings["CACHES"]["default"]["LOCATION"] == "unix:///run/valkey.sock?db=1"
     assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == [
-        {"address": "unix:///run/valkey.sock?db=2", "socket_timeout": 10}
+        {"address": "unix:///run/valkey.sock?db=2", "socket_timeout": None}
     ]
 
 
