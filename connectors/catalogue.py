@@ -62,6 +62,8 @@ def _section(one: Connector) -> Iterator[str]:
             yield _resource(resource)
     else:
         yield "Its resources are described by the configuration of each integration."
+    fixed = [f"{r.label}: {', '.join(sorted(r.create_only))}" for r in one.resources if r.create_only]
+    yield from _list("Said when a record is made, and kept there", tuple(fixed))
     if one.webhook_help:
         yield ""
         yield f"**Webhooks.** {one.webhook_help}"

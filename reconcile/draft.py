@@ -98,6 +98,10 @@ class Draft:
         writable = self.policy.writable_external
         return writable is None or key in writable
 
+    def yields(self, key: str) -> bool:
+        """True if nobody here meant the value: it follows another field, and only the other side may say it."""
+        return key in self.policy.derived and key not in self.policy.rules and not self.can_out(key)
+
     def hold(self, key: str, reason: HeldReason, detail: str, raw: JSON = None) -> None:
         self.held[key] = Held(reason, detail, raw)
 

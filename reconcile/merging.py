@@ -187,7 +187,7 @@ class Run(Draft):
             self._sort_first_contact(field, disputed, calm)
         elif self.quiet_inward(field.key, field.base_external) == inward:
             self._sort_unmeaning(field, calm)
-        elif not field.is_local_changed:
+        elif not field.is_local_changed or self.yields(field.key):
             calm.append(field)
         elif self.map.bound[field.key].is_set and field.key not in self.policy.rules:
             self._merge_sets(field)
@@ -209,6 +209,8 @@ class Run(Draft):
             field.is_local_changed = is_there_blank
             field.is_external_changed = is_here_blank
             calm.append(field)
+        elif self.yields(field.key):
+            calm.append(field)
         else:
             disputed.append(field)
 
@@ -225,6 +227,8 @@ class Run(Draft):
         elif not self.can_out(key):
             if self._is_same(field):
                 self.agreed.append(key)
+            elif self.yields(key):
+                self.accepted.append(key)
             else:
                 self.cannot_send(key)
         elif self.map.bound[key].is_set and not field.is_first_contact:

@@ -96,6 +96,8 @@ class Policy:
     clock_uncertainty_seconds: float = 2.0
     fill_blanks: bool = True  # first contact only: an empty side takes the other's value
     writable_external: frozenset[str] | None = None  # link keys; None = all
+    #: link keys whose value here follows another field; where the vendor alone may say it, what it says stands
+    derived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

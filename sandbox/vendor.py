@@ -62,7 +62,8 @@ class ContractFixture:
     """How the shared contract suite opens a client on this stand-in.
 
     ``base_url`` may hold ``{root}``, the stand-in's address. ``samples`` gives per resource the fields of a create
-    (external path → vendor value); ``parents`` the parent id of a child resource; ``edits`` what the suite changes.
+    (external path → vendor value); ``parents`` the parent id of a child resource; ``edits`` what the suite changes;
+    ``refused`` the paths that an account set up like this one lets nobody edit.
     """
 
     base_url: str
@@ -74,6 +75,7 @@ class ContractFixture:
     webhook_secret: str = "contract-webhook-secret"  # noqa: S105
     slug: str = ""  # the connector's slug, if it differs from the stand-in's
     kinds: Mapping[str, str] = field(default_factory=dict)  # resource → kind in the world
+    refused: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Vendor:

@@ -18,7 +18,7 @@ from connectors.base.types import LinkSpec, Resource
 from integrations.models import FieldMap, Integration, Mapping, StatusMap
 from reconcile.fieldmap import CompiledMap, compile_field_map, parse_field_map
 from reconcile.model import DeletePolicy, Direction, FieldRule, Policy, Rule, Strategy
-from workspace.kinds import record_kinds
+from workspace.kinds import derived_fields, record_kinds
 from workspace.models import Member
 
 
@@ -116,7 +116,7 @@ class IntegrationContext:
             record_type=record_type,
             field_map=_compiled(orjson.dumps(links, option=orjson.OPT_SORT_KEYS), record_type),
             field_map_version=saved.version if saved else 0,
-            policy=_policy(self.integration, name),
+            policy=_policy(self.integration, name, _derived_keys(links, record_type)),
             delete_policy=DeletePolicy(self.integration.delete_policy),
         )
 
@@ -153,7 +153,12 @@ def _compiled(links: bytes, record_type: str) -> CompiledMap:
     return compile_field_map(parse_field_map(orjson.loads(links), record_kinds=record_kinds(record_type)))
 
 
-def _policy(integration: Integration, resource: str) -> Policy:
+def _derived_keys(links: list[dict[str, Any]], record_type: str) -> frozenset[str]:
+    names = derived_fields(record_type)
+    return frozenset(link.get("key") or link["local"] for link in links if link["local"] in names)
+
+
+def _policy(integration: Integration, resource: str, derived: frozenset[str]) -> Policy:
     rules = {
         name: Rule(FieldRule(rule["rule"]), rule.get("separator", " | "))
         for name, rule in integration.merge_rules.items()
@@ -163,6 +168,7 @@ def _policy(integration: Integration, resource: str) -> Policy:
         strategy=Strategy(integration.conflict_strategy),
         fallback=Strategy(integration.fallback_strategy),
         rules={**rules, **rules_for(integration=integration, resource=resource)},
+        derived=derived,
     )
 
 

@@ -30,6 +30,9 @@ RICH_TEXT_FIELDS = frozenset({"description", "body", "notes"})
 #: columns of the common base that are no values of their own
 COMMON_FIELDS = frozenset(field.name for field in Record._meta.get_fields())
 
+#: set by the services themselves when another field changes and the caller says nothing of it
+DERIVED_FIELDS = {"task": frozenset({"completed_at"})}
+
 #: written through the services like a value, but never synced
 SWITCHES = ("external_sync_enabled",)
 
@@ -97,6 +100,11 @@ def record_kinds(record_type: str) -> dict[str, Kind]:
 def syncable_fields(record_type: str) -> tuple[str, ...]:
     """The fields that a field map may name."""
     return record_spec(record_type).syncable
+
+
+def derived_fields(record_type: str) -> frozenset[str]:
+    """The fields that follow another one by themselves (a task's ``completed_at`` its stage)."""
+    return DERIVED_FIELDS.get(record_type, frozenset())
 
 
 def reference_targets(record_type: str) -> dict[str, str]:

@@ -217,6 +217,8 @@ def message_of(body: Any) -> str:
         fields = field_of(body)
         if fields and isinstance(found, str) and found and fields not in found:
             found = f"{found} ({fields})"
+    elif isinstance(body, str) and "<" not in body:  # a bare sentence (Toggl)
+        found = body.strip()
     return redact_text(found)[:300] if isinstance(found, str) else ""
 
 

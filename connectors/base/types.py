@@ -198,7 +198,8 @@ class LinkSpec:
     """A default link of a resource's field map; the same shape as a saved FieldMap's link.
 
     ``external`` is one path or several (joined by the transform). ``transform`` is
-    ``{"name": …, **options}``; see ``reconcile.transforms``. ``group`` names fields decided together.
+    ``{"name": …, **options}``; see ``reconcile.transforms``. ``group`` names fields decided together. A ``create_only``
+    field is said when the record is made there and never changed: an edit of it here goes to a reviewer, not to ``update``.
     """
 
     local: str
@@ -209,6 +210,7 @@ class LinkSpec:
     default: Any = None
     group: str = ""
     key: str = ""
+    create_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,12 @@ class Resource:
     time_granularity: timedelta = timedelta(seconds=1)  # the step of the vendor's updated-at
     list_lag: timedelta = timedelta()  # how long a list may go on showing what was before
     deletion_evidence: str = ""  # for people: what proves that a record is gone; "" = a get by id answers 404
+
+    @property
+    def create_only(self) -> frozenset[str]:
+        """The external paths that ``update`` is never given."""
+        links = [*self.links, *(link for links in self.other_links.values() for link in links)]
+        return frozenset(str(link.external) for link in links if link.create_only)
 
     def links_for(self, record_type: str) -> tuple[LinkSpec, ...]:
         """The default links when it is mapped to that record type; empty where it has none for it."""

@@ -276,7 +276,7 @@ CONNECTOR = Connector(
     ),
     unverified=(
         "Whether a new comment always moves the task's date_updated.",
-        "That a date is cleared by null and a description by a space.",
+        "That a date and a priority are cleared by null, and a description by a space.",
         "That a deleted task answers 404 and one without access 401.",
         "That the token address takes its three values from a form.",
         "The longest text of a task, a comment or a field.",

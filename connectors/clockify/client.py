@@ -255,22 +255,11 @@ class ClockifyClient(ComparingClient):
         self, endpoint: Endpoint, fields: Mapping[str, Any], *, current: ExternalRecord | None, key: str = ""
     ) -> Any:
         if endpoint.name == "time_entry":
-            if current is not None and str(fields.get("userId") or current.data.get("userId")) != str(
-                current.data.get("userId")
-            ):
-                raise RecordProblem(
-                    "Clockify does not hand entries from one person to another.", field="userId"
-                )
             return entries.body(fields, current, self._ids_of(fields["tags"]) if "tags" in fields else None)
         changes = dict(fields)
         if endpoint.name == "tag":
             self._tags = None
         if endpoint.name == "task":
-            if current is not None and str(changes.get("projectId") or "") not in (
-                "",
-                str(current.data.get("projectId")),
-            ):
-                raise RecordProblem("Clockify does not move tasks between projects.", field="projectId")
             changes.pop("projectId", None)
             if "estimate_seconds" in changes:
                 changes["estimate"] = format_duration(int(changes.pop("estimate_seconds") or 0))

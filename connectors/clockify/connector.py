@@ -137,7 +137,9 @@ TASK = Resource(
     deletion_evidence=BY_LIST,
     links=(
         LinkSpec("title", "name", required=True),
-        LinkSpec("project", "projectId", {"name": "lookup", "resource": "project"}, required=True),
+        LinkSpec(
+            "project", "projectId", {"name": "lookup", "resource": "project"}, required=True, create_only=True
+        ),
         LinkSpec("stage", "status", {"name": "boolean_from_stage", "true": "DONE", "false": "ACTIVE"}),
         LinkSpec("assignees", "assigneeIds", {"name": "lookup_set", "resource": "user"}),
         LinkSpec("estimate", "estimate_seconds", {"name": "duration", "unit": "seconds", "local": "hours"}),
@@ -156,7 +158,7 @@ TIME_ENTRY = Resource(
     page_size=PAGE_SIZE,
     deletion_evidence="The feed of deletions names it; it is a minute late and reaches back four weeks.",
     links=(
-        LinkSpec("member", "userId", {"name": "lookup", "resource": "user"}),
+        LinkSpec("member", "userId", {"name": "lookup", "resource": "user"}, create_only=True),
         LinkSpec("project", "projectId", {"name": "lookup", "resource": "project"}),
         LinkSpec("task", "taskId", {"name": "lookup", "resource": "task"}),
         LinkSpec("started_at", "start", {"name": "datetime"}, group="time", required=True),

@@ -98,7 +98,10 @@ PROJECT_TICKET = Resource(
     status_links=("stage",),
     page_size=TICKET_PAGE,
     deletion_evidence=EVIDENCE,
-    links=(*TICKET_LINKS, LinkSpec("project", "project.id", {"name": "lookup", "resource": "project"})),
+    links=(
+        *TICKET_LINKS,
+        LinkSpec("project", "project.id", {"name": "lookup", "resource": "project"}, create_only=True),
+    ),
 )
 
 

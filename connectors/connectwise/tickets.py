@@ -20,6 +20,9 @@ from connectors.base.times import format_instant
 MAX_SUMMARY = 100
 KEY_PREFIX = "lockstep:"
 LEVELS = ("Critical", "High", "Medium", "Low")
+REFERENCES = frozenset(
+    f"{name}.id" for name in ("company", "board", "type", "subType", "team", "contact", "project", "phase")
+)
 #: what of a ticket the hub keeps; a change of these is a change of its version
 _WATCHED = (
     "summary", "status.id", "board.id", "priority.id", "owner.id", "company.id", "project.id", "phase.id", "requiredDate",
@@ -184,10 +187,8 @@ def ticket_write(fields: Mapping[str, Any], current: Mapping[str, Any] | None) -
                 write.values["owner"] = assignee(value, read_path(current or {}, "hub.assignees", []))
             case "requiredDate" | "estimatedStartDate" | "budgetHours":
                 write.values[path] = value if value != "" else None
-            case "company.id" | "board.id" | "type.id" | "subType.id" | "team.id" | "contact.id":
+            case _ if path in REFERENCES:
                 write.values[path.removesuffix(".id")] = reference(value, path)
-            case "project.id" | "phase.id":
-                _place(write, path, value, current)
             case _ if path.startswith("custom."):
                 custom[path.removeprefix("custom.").strip('"')] = value
             case _:
@@ -236,13 +237,6 @@ def _known_level(value: Any) -> str:
     if found is None:
         raise RecordProblem(f"{value!r} is no level of priority: complete the map.", field="hub.priority")
     return found
-
-
-def _place(write: TicketWrite, path: str, value: Any, current: Mapping[str, Any] | None) -> None:
-    if current is None:
-        write.values[path.removesuffix(".id")] = reference(value, path)
-    elif str(value) != str(read_path(current, path, None)):
-        raise RecordProblem("A ticket cannot be moved to another project from here.", field=path)
 
 
 def _custom_fields(values: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[dict[str, Any]]:

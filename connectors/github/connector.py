@@ -89,7 +89,7 @@ COMMENT = Resource(
     refers_to=("issue", "user"),
     links=(
         LinkSpec("body", "body", required=True),
-        LinkSpec("on_id", "hub.issue", {"name": "lookup", "resource": "issue"}),
+        LinkSpec("on_id", "hub.issue", {"name": "lookup", "resource": "issue"}, create_only=True),
         LinkSpec("author", "hub.author_id", {"name": "lookup", "resource": "user"}, direction="in"),
         LinkSpec("author_name", "hub.author"),
         LinkSpec("written_at", "created_at", {"name": "datetime"}, direction="in"),

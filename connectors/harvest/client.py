@@ -160,8 +160,6 @@ class HarvestClient(ComparingClient):
         self, fields: Mapping[str, Any], current: ExternalRecord | None, key: str
     ) -> dict[str, Any]:
         said = entries.others(fields)
-        if current is not None and said.pop("user_id", None) is not None:
-            raise RecordProblem("Harvest does not hand entries from one person to another.", field="user.id")
         if current is None or not entries.TIMES.isdisjoint(fields):
             owner = str(
                 said.get("user_id") or (entries.owner_of(current.data) if current else self.me()["id"])

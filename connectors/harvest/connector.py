@@ -115,7 +115,9 @@ TIME_ENTRY = Resource(
     page_size=PER_PAGE,
     deletion_evidence=BY_ADMINISTRATOR,
     links=(
-        LinkSpec("member", "user.id", {"name": "lookup", "resource": "user", "as": "integer"}),
+        LinkSpec(
+            "member", "user.id", {"name": "lookup", "resource": "user", "as": "integer"}, create_only=True
+        ),
         LinkSpec("project", "project.id", {"name": "lookup", "resource": "project", "as": "integer"}),
         LinkSpec("task", "task.id", {"name": "lookup", "resource": "task", "as": "integer"}),
         LinkSpec("spent_on", "spent_date", {"name": "date"}, group="time"),

@@ -97,6 +97,11 @@ def times(
         spent = str(local.date())
     if has_clock:
         return _clock_times(span, local, spent, zone, is_24h)
+    kept = next((path for path in ("started_at", "ended_at") if was is not None and fields.get(path)), None)
+    if kept is not None:
+        raise RecordProblem(
+            "This Harvest account tracks durations and keeps no times of the day.", field=kept
+        )
     said: dict[str, Any] = {"spent_date": spent} if spent else {}
     if span.seconds is not None and not changes.keys().isdisjoint({"start", "stop", "seconds"}):
         said["hours"] = (

@@ -58,11 +58,8 @@ def body_of(
                 body["startDate"] = _edge(kind, value, _STARTS, zone)
             case "hub.due_on":
                 body["releaseDate" if kind == "version" else "endDate"] = _edge(kind, value, _ENDS, zone)
-            case "hub.kind":
-                if current is not None and value != kind:
-                    raise RecordProblem("A version cannot become a sprint, nor the reverse.", field=path)
-            case "hub.state":
-                continue  # below: it may need the dates
+            case "hub.kind" | "hub.state":
+                continue  # what it is made as; below, since it may need the dates
             case _:
                 raise RecordProblem(f"Jira does not let {path} be written.", field=path)
     state = str(fields.get("hub.state") or "")

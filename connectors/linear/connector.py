@@ -176,7 +176,7 @@ COMMENT = Resource(
         LinkSpec("author", "hub.author_id", {"name": "lookup", "resource": "user"}, direction="in"),
         LinkSpec("author_name", "hub.author"),
         LinkSpec("written_at", "createdAt", {"name": "datetime"}, direction="in"),
-        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "comment"}),
+        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "comment"}, create_only=True),
     ),
     deletion_evidence="It is no longer answered while its issue still is.",
 )

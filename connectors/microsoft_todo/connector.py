@@ -85,7 +85,7 @@ TASK = Resource(
         LinkSpec("labels", "categories", {"name": "set"}),
         LinkSpec("start_on", "hub.start_on", {"name": "date"}),
         LinkSpec("due_on", "hub.due_on", {"name": "date"}),
-        LinkSpec("project", "hub.list", {"name": "lookup", "resource": "list"}),
+        LinkSpec("project", "hub.list", {"name": "lookup", "resource": "list"}, create_only=True),
         LinkSpec("url", "hub.url", direction="in"),
     ),
 )

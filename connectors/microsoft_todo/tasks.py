@@ -176,12 +176,8 @@ def _member(path: str, value: Any, zone: str, current: Mapping[str, Any] | None)
             return {"isReminderOn": bool(value)}
         case "reminderDateTime" if value is None or isinstance(value, Mapping):
             return {"reminderDateTime": value}
-        case "hub.list" if current is None or value == read_path(current, "hub.list", None):
-            return {}
         case "hub.list":
-            raise RecordProblem(
-                "Microsoft To Do cannot move a task to another list through its API.", field=path
-            )
+            return {}  # where it is made
     raise RecordProblem(f"Microsoft To Do does not let {path} be written.", field=path)
 
 

@@ -178,9 +178,6 @@ class MondayClient(MondayReader):
 
     def _update_update(self, now: ExternalRecord, fields: Mapping[str, Any]) -> ExternalRecord:
         hub = now.data["hub"]
-        unknown = next((one for one in fields if one not in ("body", "hub.author")), None)
-        if unknown is not None:
-            raise RecordProblem("An update stays with its item and its thread.", field=unknown)
         if says_nothing_new(fields, now, "body"):
             return now
         body = put_together(signed(fields, now, "body"))

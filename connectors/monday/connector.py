@@ -122,7 +122,7 @@ ITEM = Resource(
         LinkSpec("estimate", "hub.estimate", {"name": "number"}),
         LinkSpec("milestone", "hub.group", {"name": "lookup", "resource": "group"}),
         LinkSpec("project", "hub.board", {"name": "lookup", "resource": "board"}, direction="in"),
-        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "item"}),
+        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "item"}, create_only=True),
         LinkSpec("reporter", "hub.creator", {"name": "lookup", "resource": "user"}, direction="in"),
         LinkSpec("url", "url", direction="in"),
     ),
@@ -145,7 +145,7 @@ UPDATE = Resource(
         LinkSpec("author", "hub.author_id", {"name": "lookup", "resource": "user"}, direction="in"),
         LinkSpec("author_name", "hub.author"),
         LinkSpec("written_at", "created_at", {"name": "datetime"}, direction="in"),
-        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "update"}),
+        LinkSpec("parent", "hub.parent", {"name": "lookup", "resource": "update"}, create_only=True),
     ),
     deletion_evidence="It is no longer answered while its item still is.",
 )

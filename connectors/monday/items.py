@@ -152,7 +152,7 @@ def item_write(
         elif path in ("hub.group", "hub.stage") and (path == "hub.group" or stage_from == BY_GROUP):
             write.group = _group(value, layout, main, path) or write.group
         elif path == "hub.parent":
-            _parent(write, value, current)
+            write.parent = str(value or "")
         elif path.startswith("columns."):
             column = layout.columns.get(path.removeprefix("columns."))
             if column is None:
@@ -234,13 +234,6 @@ def _group(value: Any, layout: Layout, main: Layout, path: str) -> str:
     if str(value) not in {str(one.get("id")) for one in layout.groups}:
         raise RecordProblem("The board has no such group any more.", field=path)
     return str(value)
-
-
-def _parent(write: ItemWrite, value: Any, current: Mapping[str, Any] | None) -> None:
-    before = None if current is None else (current.get("hub") or {}).get("parent")
-    if current is not None and str(value or "") != str(before or ""):
-        raise RecordProblem("monday.com's API does not move items below others.", field="hub.parent")
-    write.parent = str(value or "")
 
 
 def label_names(fields: Mapping[str, Any], layout: Layout) -> list[str]:

@@ -144,6 +144,7 @@ class TogglClient(ComparingClient):
             case "task":
                 self.remember_home("task", record.id, row.get("project_id"))
                 data["assignees"] = [row["user_id"]] if row.get("user_id") else []
+                data["estimated_seconds"] = row.get("estimated_seconds") or None
             case "project":
                 is_archived = row.get("active") is False
         if endpoint.name == "user":
@@ -323,26 +324,35 @@ class TogglClient(ComparingClient):
     ) -> Any:
         if endpoint.name == "time_entry":
             me = self.me()["id"] if "user_id" in fields and not self.reads_reports else None
-            return entries.body(fields, current, workspace=_number(self.workspace, "workspace_id"), me=me)
+            said = self._with_its_task(fields, current)
+            return entries.body(said, current, workspace=_number(self.workspace, "workspace_id"), me=me)
         body = dict(fields)
         if endpoint.name == "task":
-            if current is not None and str(body.pop("project_id", "") or "") not in (
-                "",
-                str(current.data["project_id"]),
-            ):
-                raise RecordProblem("Toggl does not move tasks between projects.", field="project_id")
             body.pop("project_id", None)
             if "assignees" in body:
                 people = body.pop("assignees") or []
                 if len(people) > 1:
                     raise RecordProblem("A task in Toggl has one assignee at most.", field="assignees")
                 body["user_id"] = people[0] if people else None
+            if "estimated_seconds" in body:
+                body["estimated_seconds"] = body["estimated_seconds"] or 0
             body = {name: value for name, value in body.items() if value is not None or name == "user_id"}
         if endpoint.name == "project" and current is None:
             body = {"active": True, "is_private": False, **{k: v for k, v in body.items() if v is not None}}
         if endpoint.name == "client":
             body["wid"] = _number(self.workspace, "workspace_id")
         return body
+
+    def _with_its_task(self, fields: Mapping[str, Any], current: ExternalRecord | None) -> Mapping[str, Any]:
+        """An entry that moves to another project leaves its task behind, as in Toggl's own pages."""
+        task = current.data.get("task_id") if current else None
+        if not task or "task_id" in fields or "project_id" not in fields:
+            return fields
+        try:
+            is_its_own = str(fields["project_id"]) == self.home_of("task", str(task))
+        except RecordGone:
+            is_its_own = False
+        return fields if is_its_own else {**fields, "task_id": None}
 
     def archive(self, resource: str, external_id: str, *, current: ExternalRecord | None = None) -> None:
         match resource:

@@ -130,7 +130,11 @@ TASK = Resource(
     links=(
         LinkSpec("title", "name", required=True),
         LinkSpec(
-            "project", "project_id", {"name": "lookup", "resource": "project", "as": "integer"}, required=True
+            "project",
+            "project_id",
+            {"name": "lookup", "resource": "project", "as": "integer"},
+            required=True,
+            create_only=True,
         ),
         LinkSpec("stage", "active", {"name": "boolean_from_stage", "true": False, "false": True}),
         LinkSpec("assignees", "assignees", {"name": "lookup_set", "resource": "user", "as": "integer"}),
@@ -160,7 +164,9 @@ TIME_ENTRY = Resource(
     list_is_complete=False,  # as far back as the settings say
     deletion_evidence="The list of changed entries names it with the time of its deletion.",
     links=(
-        LinkSpec("member", "user_id", {"name": "lookup", "resource": "user", "as": "integer"}),
+        LinkSpec(
+            "member", "user_id", {"name": "lookup", "resource": "user", "as": "integer"}, create_only=True
+        ),
         LinkSpec("project", "project_id", {"name": "lookup", "resource": "project", "as": "integer"}),
         LinkSpec("task", "task_id", {"name": "lookup", "resource": "task", "as": "integer"}),
         LinkSpec("started_at", "start", {"name": "datetime"}, group="time", required=True),
@@ -301,6 +307,7 @@ CONNECTOR = Connector(
         "The schedule of repeated deliveries and when a webhook is switched off.",
         "The quota of enterprise plans, which is agreed; premium's is taken.",
         "That reports leave out running entries, and that each entry in them carries at.",
+        "That an estimate of 0 is none.",
     ),
     ignored_events=(
         "ping",

@@ -66,7 +66,7 @@ def body(
         if not said.get("billable"):
             said.pop("billable", None)  # of paid plans: naming it fails the whole request on the free one
     if "user_id" in said:
-        _check_owner(said, current, me)
+        _check_owner(said, me)
     return {"created_with": CREATED_WITH, "workspace_id": workspace, **said}
 
 
@@ -83,10 +83,8 @@ def _times(fields: Mapping[str, Any], was: Span) -> dict[str, Any]:
     return {"start": format_instant(span.start), "stop": format_instant(stop), "duration": span.seconds}
 
 
-def _check_owner(said: dict[str, Any], current: ExternalRecord | None, me: Any) -> None:
+def _check_owner(said: dict[str, Any], me: Any) -> None:
     owner = said["user_id"]
-    if current is not None:
-        raise RecordProblem("Toggl does not hand entries from one person to another.", field="user_id")
     if me is not None:
         if str(owner) != str(me):
             raise RecordProblem("This token writes its owner's entries only.", field="user_id")

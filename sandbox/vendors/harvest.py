@@ -448,6 +448,7 @@ class Harvest(HarvestState):
                 "project": {"name": "Annual report 2026", "ends_on": "2026-12-30"},
             },
             kinds={"time_entry": "time_entry"},
+            refused={"time_entry": frozenset({"started_at", "ended_at"})},  # it tracks durations
         )
 
 

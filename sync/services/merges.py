@@ -125,6 +125,8 @@ def send_out(work: Work, pair: Pair, plan: Plan, refs: References) -> Plan:
     fields = pair.rc.field_map.external_writes(plan.to_external)
     runtime().point("before_call")
     try:
+        if refusal := refusals.fixed(work, fields):
+            raise refusal
         answer = work.client.update(
             work.rc.name, work.mapping.external_id, fields, current=pair.external, parent_id=work.parent_id
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import transaction
 
 from conflicts.models import ConflictKind
@@ -63,6 +65,15 @@ def review(work: Work, pair: Pair, plan: Plan, refusal: RecordProblem, refs: Ref
         )
         leases.save(work.mapping, held={**work.mapping.held, key: hold})
     raise Again(f"{key} was refused") from refusal
+
+
+def fixed(work: Work, paths: Iterable[str]) -> RecordProblem | None:
+    """The refusal that needs no request: one of these fields is only said when the record is made."""
+    path = next((path for path in paths if path in work.rc.resource.create_only), None)
+    if path is None:
+        return None
+    system, what = work.rc.connector.name, work.rc.resource.label.lower()
+    return RecordProblem(f"{system} keeps it as it was when the {what} was made.", field=path)
 
 
 def _refused_key(pair: Pair, plan: Plan, refusal: RecordProblem) -> str | None:

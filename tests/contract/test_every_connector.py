@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -212,9 +211,19 @@ def _copied(world: World, kind: str, document: Any, id: str, number: int) -> boo
     fresh = _another(id, number)
     if world.get(kind, fresh) is not None:
         return False
-    text = orjson.dumps(document, default=str).decode()
-    world.put(kind, fresh, orjson.loads(re.sub(rf"(?<!\w){re.escape(id)}(?!\w)", fresh, text)))
+    world.put(kind, fresh, _renamed(orjson.loads(orjson.dumps(document, default=str)), id, fresh))
     return True
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    """The document with that id changed wherever it stands alone or as a part of an address."""
+    if isinstance(value, dict):
+        return {_renamed(name, old, new): _renamed(member, old, new) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_renamed(member, old, new) for member in value]
+    if isinstance(value, str):
+        return "/".join(new if part == old else part for part in value.split("/"))
+    return int(new) if type(value) is int and str(value) == old else value
 
 
 def _another(id: str, number: int) -> str:

@@ -201,17 +201,17 @@ def _made_by_both_sides(hub: Hub) -> list[Edited]:
     return [(resource, link, hub.pair_of(resource.name, record.id)) for resource, link, record in made_there]
 
 
-def _there(hub: Hub, pair: Mapping) -> ExternalRecord:
+def read_there(hub: Hub, pair: Mapping) -> ExternalRecord:
     return hub.stand.client.get(pair.resource, pair.external_id, parent_id=pair.external_parent_id or None)
 
 
 def _an_edit_here_arrives_there(hub: Hub, resource: Resource, link: LinkSpec, pair: Mapping) -> None:
     """And what nobody touched stays as it was, to the byte."""
-    before = _there(hub, pair)
+    before = read_there(hub, pair)
     hub.edit(pair, {link.local: "Repainted by the hub"})
     pair.refresh_from_db()
     assert pair.state == MappingState.SYNCED, (resource.name, pair.state, pair.state_reason)
-    after = _there(hub, pair)
+    after = read_there(hub, pair)
     assert "Repainted by the hub" in str(read_path(after.data, str(link.external))), resource.name
     for other in resource.links:
         path = str(other.external)
@@ -230,7 +230,7 @@ def _edits_there_arrive_here(hub: Hub, edited: list[Edited]) -> None:
             resource.name,
             str(pair.external_id),
             edits,
-            current=_there(hub, pair),
+            current=read_there(hub, pair),
             parent_id=pair.external_parent_id or None,
         )
     hub.run(JobKind.MANUAL)

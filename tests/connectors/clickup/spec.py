@@ -48,6 +48,10 @@ SPEC = SpecSheet(
             "a task that is no subtask has null there, as GET /v2/task/{task_id} says",
         ),
         Deviation(
+            r"^PUT /v2/task/\{task_id\} body: priority: null",
+            "a priority is taken away by null, as it is read when there is none; the document names no other way",
+        ),
+        Deviation(
             r"^PUT /v2/comment/\{comment_id\} body: \(root\): \"assignee\" is a required property",
             "a comment that is assigned to nobody has no assignee to send, and null is not allowed",
         ),

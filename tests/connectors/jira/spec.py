@@ -36,4 +36,12 @@ class JiraSheets(SpecSheet):
         return [*found, *more], counts + further
 
 
-SPEC = JiraSheets("jira.json")
+SPEC = JiraSheets(
+    "jira.json",
+    deviations=(
+        Deviation(
+            r"^PUT /rest/api/3/version/\{id\} body: (startDate|releaseDate): null",
+            "nothing else could take a version's date away; unverified, see the connector's list",
+        ),
+    ),
+)

@@ -178,13 +178,6 @@ def test_a_task_without_a_project_goes_to_the_default_list(stand: Stand, open_st
     assert chosen.client.create("task", {"title": "x"}, key="k").container == MARKET
 
 
-def test_a_task_is_not_moved_behind_anybodys_back(stand: Stand) -> None:
-    task = make(stand)
-    with pytest.raises(RecordProblem, match="cannot move") as caught:
-        stand.client.update("task", task.id, {"hub.list": MARKET}, current=task)
-    assert caught.value.field == "hub.list"
-
-
 def test_a_category_of_the_same_name_is_taken_not_made(stand: Stand) -> None:
     found = stand.client.create("category", {"displayName": "suppliers"}, key="k")
     assert found.id == seed.CATEGORIES[1][0]

@@ -75,7 +75,6 @@ def test_what_graph_leaves_out_is_empty() -> None:
         ({"status": "someday"}, "status"),
         ({"importance": "urgent"}, "importance"),
         ({"hub.due_on": "tomorrow"}, "hub.due_on"),
-        ({"hub.list": "another"}, "hub.list"),
         ({"hub.url": "x"}, "hub.url"),
     ],
 )
@@ -83,10 +82,6 @@ def test_what_cannot_be_written_is_refused_by_name(fields: dict[str, Any], field
     with pytest.raises(RecordProblem) as caught:
         task_body(fields, "UTC", {"hub": {"list": "L"}})
     assert caught.value.field == field
-
-
-def test_the_same_list_is_no_move() -> None:
-    assert task_body({"hub.list": "L"}, "UTC", {"hub": {"list": "L"}}) == {}
 
 
 @pytest.mark.parametrize("id", ["", "only-one-part", ":x", "x:"])

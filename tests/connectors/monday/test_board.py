@@ -276,7 +276,6 @@ def test_any_column_can_be_mapped_by_its_id(open_stand: Opener, path: str, value
         ("hub.stage", "99"),
         ("hub.priority", "whatever"),
         ("hub.group", "gone"),
-        ("hub.parent", SECOND),
         ("columns.gone", "x"),
         ("columns.formula", "x"),
         ("url", "https://example.org"),

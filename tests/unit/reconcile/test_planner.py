@@ -17,6 +17,7 @@ from reconcile.model import (
     FieldRule,
     Held,
     HeldReason,
+    Plan,
     Policy,
     Rule,
     Strategy,
@@ -339,6 +340,56 @@ def test_an_oscillating_field_is_left_alone_and_the_rest_flows() -> None:
 def test_what_may_not_go_out_is_held_with_the_reason(policy: Policy, reason: HeldReason) -> None:
     made = plan_for(TWO, BASE, {"title": "new"}, {"title": "old"}, policy=policy)
     assert made.held["title"].reason is reason and made.is_noop
+
+
+class TestDerived:
+    """A value that follows another field here (a task's completed_at), and that only the vendor may say."""
+
+    FM = compiled(
+        {"local": "completed_at", "external": "closed", "transform": {"name": "datetime"}, "direction": "in"}
+    )
+    FOLLOWS = Policy(strategy=Strategy.MANUAL_REVIEW, derived=frozenset({"completed_at"}))
+    OPEN = same_bases({"completed_at": None})
+    HERE, THERE = "2026-01-05T10:00:00.250000Z", "2026-01-05T10:00:03Z"
+
+    def plan(self, here: str | None, there: str | None, **extra: Any) -> Plan:
+        bases = extra.pop("bases", self.OPEN)
+        return plan_for(
+            self.FM,
+            bases,
+            {"completed_at": here},
+            {"completed_at": there},
+            policy=extra.pop("policy", self.FOLLOWS),
+            **extra,
+        )
+
+    def test_two_clocks_are_no_conflict_and_the_vendors_stands(self) -> None:
+        made = self.plan(self.HERE, self.THERE)
+        assert made.to_local == {"completed_at": self.THERE}
+        assert not made.conflicts and not made.held and not made.to_external
+
+    def test_what_the_vendor_does_not_say_is_accepted(self) -> None:
+        made = self.plan(self.HERE, None)
+        assert made.accepted == ("completed_at",) and not made.held and not made.to_external
+
+    def test_at_first_contact_too(self) -> None:
+        assert self.plan(self.HERE, self.THERE, bases=None).to_local == {"completed_at": self.THERE}
+        assert self.plan(self.HERE, None, bases=None).accepted == ("completed_at",)
+
+    def test_a_rule_for_the_field_comes_first(self) -> None:
+        rules = {"completed_at": Rule(FieldRule.REVIEW)}
+        policy = Policy(strategy=Strategy.MANUAL_REVIEW, derived=frozenset({"completed_at"}), rules=rules)
+        assert self.plan(self.HERE, self.THERE, policy=policy).conflicts
+
+    def test_where_it_goes_both_ways_it_is_a_field_like_any_other(self) -> None:
+        both = compiled({"local": "completed_at", "external": "closed", "transform": {"name": "datetime"}})
+        made = plan_for(
+            both, self.OPEN, {"completed_at": self.HERE}, {"completed_at": self.THERE}, policy=self.FOLLOWS
+        )
+        assert made.conflicts
+
+    def test_what_nobody_derives_goes_to_a_reviewer(self) -> None:
+        assert self.plan(self.HERE, self.THERE, policy=MANUAL).conflicts
 
 
 def test_text_that_would_lose_something_there_is_protected_from_write_back() -> None:
