@@ -161,6 +161,7 @@ def error_for(heard: Heard, rules: Sequence[ErrorRule] = ()) -> SyncError | None
         case Reaction.PERMISSION:
             return PermissionProblem(said, **facts)
         case Reaction.EXISTS:
+            said = message or message_of(heard.body) or "Another record has this already."
             return AlreadyExists(said, field=field_of(heard.body), **facts)
         case Reaction.VALIDATION:
             return RecordProblem(said, field=field_of(heard.body), **facts)

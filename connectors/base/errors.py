@@ -106,7 +106,7 @@ class RecordProblem(SyncError):
 
 
 class AlreadyExists(RecordProblem):
-    """A create was refused because the record is there; ``external_id`` names it where the vendor says."""
+    """A write was refused because another record is there with this value; ``external_id`` names it where the vendor says."""
 
     code = "validation"
 

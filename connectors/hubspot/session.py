@@ -59,6 +59,10 @@ class HubSpotSession(ApiSession):
             raise
         except AlreadyExists as error:
             error.external_id = existing_id(error.message)
+            if "email" in (read_path(options.get("json"), "properties", None) or ()):
+                error.field = (
+                    "email"  # the one property of a contact that is unique; the answer does not name it
+                )
             raise
         except RecordProblem as error:
             error.field = refused_property(_said(error)) or error.field

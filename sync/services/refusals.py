@@ -8,7 +8,7 @@ from django.db import transaction
 
 from conflicts.models import ConflictKind
 from conflicts.services import conflict_open
-from connectors.base.errors import AlreadyExists, PermissionProblem, RecordProblem
+from connectors.base.errors import PermissionProblem, RecordProblem
 from reconcile.digest import digest
 from reconcile.kinds import ValueProblem
 from reconcile.model import JSON, ConflictGroup, FieldConflict, HeldReason, Plan, Unmapped
@@ -28,7 +28,7 @@ def review(work: Work, pair: Pair, plan: Plan, refusal: RecordProblem, refs: Ref
     Returns, leaving the failure as it is, where the vendor named no field of ours, or a reviewer has already
     insisted on this value.
     """
-    if isinstance(refusal, AlreadyExists | PermissionProblem):
+    if isinstance(refusal, PermissionProblem):
         return
     key = _refused_key(pair, plan, refusal)
     if key is None or key in pair.decided:

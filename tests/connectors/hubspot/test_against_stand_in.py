@@ -244,6 +244,12 @@ def test_an_address_that_is_there_names_its_contact(open_stand: Callable[..., St
         with pytest.raises(AlreadyExists) as refused:
             each.client.create("contact", {"properties.email": "jana@nordlicht.example"}, key="k")
         assert refused.value.external_id == there.id
+    other = list(walk(stand, "contact"))[1]
+    with pytest.raises(AlreadyExists, match="^Contact already exists") as refused:
+        stand.client.update(
+            "contact", other.id, {"properties.email": "jana@nordlicht.example"}, current=other
+        )
+    assert refused.value.field == "email"
 
 
 def test_a_refusal_inside_an_answer_of_207_is_a_refusal(stand: Stand) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from conflicts.models import ConflictResolution
 from connectors.base.errors import (
+    AlreadyExists,
     ConfigurationProblem,
     ContractBroken,
     Exchange,
@@ -150,12 +151,19 @@ def test_a_dead_letter_that_is_refused_again_after_news_comes_to_rest(hub: Hub, 
     assert hub.pair(card).is_dead
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        RecordProblem("Too long.", status=422, field="name"),
+        AlreadyExists("Another card is called that.", status=409, field="name"),
+    ],
+)
 def test_a_value_the_vendor_refuses_by_name_goes_to_a_reviewer_and_the_rest_is_sent(
-    hub: Hub, linked: Linked
+    hub: Hub, linked: Linked, refusal: RecordProblem
 ) -> None:
     task, card = linked()
     before = card.data["name"]
-    hub.vendor.fail("update", RecordProblem("Too long.", status=422, field="name"))
+    hub.vendor.fail("update", refusal)
     hub.edit(task, title="Ours", priority="high")
     hub.push()
     conflict = ConflictResolution.objects.get()
