@@ -15,6 +15,7 @@ from connectors.base.connector import Connector, Environment
 from connectors.base.limits import LimitHeaders
 from connectors.base.session import ApiSession, SessionOptions
 from connectors.base.types import (
+    YES_OR_NO,
     Can,
     Client,
     CreateClass,
@@ -191,16 +192,10 @@ SETTINGS = (
         secret=False,
         required=False,
     ),
-    SecretField("subtasks", "Subtasks", help="“no” leaves them out and saves requests.", secret=False, required=False),
-    SecretField(
-        "poll",
-        "Poll",
-        help="“changes” asks only for what changed; moves between sections then come by webhook or with the daily full read.",
-        secret=False,
-        required=False,
-    ),
+    SecretField("subtasks", "Subtasks", help="Left out they save requests.", secret=False, required=False, choices=YES_OR_NO),
+    SecretField("poll", "Poll", help="By change it costs fewer requests; moves between sections then come by webhook or with the daily full read.", secret=False, required=False, choices=(("all", "Everything each time"), ("changes", "Only what changed"))),
     SecretField("team_id", "Team for new projects", help="Id of a team; organisations want one.", secret=False, required=False),
-    SecretField("plan", "Plan", help="“paid” allows ten times the requests.", secret=False, required=False),
+    SecretField("plan", "Plan", help="Paid plans allow ten times the requests.", secret=False, required=False, choices=(("free", "Free"), ("paid", "Paid"))),
 )  # fmt: skip
 
 
@@ -246,13 +241,6 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     key = str(settings.get("key_field") or "")
     if key and key != EXTERNAL_KEY and not key.isdigit():
         problems.append(("key_field", "Give the id of a text field, a long number, or the word external."))
-    for name, words in (
-        ("subtasks", ("yes", "no")),
-        ("poll", ("all", "changes")),
-        ("plan", ("free", "paid")),
-    ):
-        if settings.get(name) and settings[name] not in words:
-            problems.append((name, f"Write “{words[1]}”, or leave it empty for “{words[0]}”."))
     return problems
 
 

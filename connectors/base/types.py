@@ -254,7 +254,10 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class SecretField:
-    """One credential or configuration input, for the form: ``name``, label, help, whether it is secret."""
+    """One credential or configuration input, for the form: ``name``, label, help, whether it is secret.
+
+    ``choices`` are (value, label) where only some values make sense; the first is what counts where none is given.
+    """
 
     name: str
     label: str
@@ -262,6 +265,16 @@ class SecretField:
     secret: bool = True
     required: bool = True
     url: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+
+    def accepts(self, value: Any) -> bool:
+        """True if nothing is chosen, or one of the choices, however it is capitalised."""
+        word = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        return not self.choices or word in (None, "") or str(word).casefold() in dict(self.choices)
+
+
+NO_OR_YES = (("no", "No"), ("yes", "Yes"))
+YES_OR_NO = (("yes", "Yes"), ("no", "No"))
 
 
 @dataclass(frozen=True, slots=True)

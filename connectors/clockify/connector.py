@@ -196,16 +196,18 @@ SETTINGS = (
     SecretField(
         "entries",
         "Whose entries",
-        help="“everyone” (an administrator's key) or “mine”. everyone unless given.",
+        help="Everybody's needs an administrator's key.",
         secret=False,
         required=False,
+        choices=(("everyone", "Everybody's"), ("mine", "Only mine")),
     ),
     SecretField(
         "plan",
         "Plan",
-        help="free or paid: a free workspace has 30 requests an hour and three webhooks. free unless given.",
+        help="A free workspace has 30 requests an hour and three webhooks.",
         secret=False,
         required=False,
+        choices=(("free", "Free"), ("paid", "Paid")),
     ),
     SecretField(
         "history_days",
@@ -233,10 +235,6 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
         problems.append(
             ("workspace_id", "Give the workspace's id of 24 characters, from the address of its settings.")
         )
-    if settings.get("entries") and settings["entries"] not in ("mine", "everyone"):
-        problems.append(("entries", "Say mine or everyone."))
-    if settings.get("plan") and settings["plan"] not in ("free", "paid"):
-        problems.append(("plan", "Say free or paid."))
     days = str(settings.get("history_days") or "31")
     if not days.isdigit() or not 1 <= int(days) <= MAX_HISTORY_DAYS:
         problems.append(("history_days", f"Give a number of days from 1 to {MAX_HISTORY_DAYS}."))

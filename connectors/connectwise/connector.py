@@ -15,6 +15,7 @@ from connectors.base.classify import ErrorRule, Reaction
 from connectors.base.connector import Connector, Environment
 from connectors.base.session import ApiSession, SessionOptions
 from connectors.base.types import (
+    NO_OR_YES,
     Can,
     Client,
     CreateClass,
@@ -100,7 +101,13 @@ PROJECT_TICKET = Resource(
     deletion_evidence=EVIDENCE,
     links=(
         *TICKET_LINKS,
-        LinkSpec("project", "project.id", {"name": "lookup", "resource": "project"}, create_only=True),
+        LinkSpec(
+            "project",
+            "project.id",
+            {"name": "lookup", "resource": "project"},
+            required=True,
+            create_only=True,
+        ),
     ),
 )
 
@@ -263,24 +270,29 @@ SETTINGS = (
     SecretField(
         "notes",
         "Notes that are comments",
-        help="discussion (customers may see them; the usual choice), internal, or all (new ones are then internal).",
         secret=False,
         required=False,
+        choices=(
+            ("discussion", "Discussion: customers may see them"),
+            ("internal", "Internal"),
+            ("all", "All; new ones are internal"),
+        ),
     ),
     SecretField(
         "notify",
         "Send notifications",
-        help="“yes”: changes from here trigger ConnectWise's own e-mails and workflow notices.",
+        help="Changes from here then trigger ConnectWise's own e-mails and workflow notices.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "unsigned_callbacks",
         "Believe unsigned callbacks",
-        help="“yes”: without a signing key callbacks are taken as hints; every record is read again. List ConnectWise's "
-        "addresses as the only ones allowed.",
+        help="Without a signing key callbacks are then taken as hints; every record is read again. List ConnectWise's addresses as the only ones allowed.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "api_version",
@@ -313,8 +325,6 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name in ("default_company", "default_board"):
         if settings.get(name) and not str(settings[name]).strip().isdigit():
             problems.append((name, "Give its id, a number."))
-    if str(settings.get("notes") or "discussion").lower() not in ("discussion", "internal", "all"):
-        problems.append(("notes", "Write discussion, internal or all."))
     if settings.get("api_version") and not re.fullmatch(r"\d{4}\.\d+", str(settings["api_version"])):
         problems.append(("api_version", "Give a version such as 2026.4."))
     return problems

@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base.connector import Connector, Environment
-from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, SecretField, SetUpTemplate
+from connectors.base.types import (
+    NO_OR_YES,
+    Can,
+    Client,
+    CreateClass,
+    LinkSpec,
+    Resource,
+    SecretField,
+    SetUpTemplate,
+)
 
 from .client import GitHubClient
 from .issues import DEFAULT_PRIORITY_PREFIX, DEFAULT_STAGE_LABELS, stage_labels
@@ -187,9 +196,10 @@ SETTINGS = (
     SecretField(
         "mute_mentions",
         "Mute @names and #numbers",
-        help="“yes”: texts sent from here notify nobody and make no cross references.",
+        help="Texts sent from here then notify nobody and make no cross references.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "project",

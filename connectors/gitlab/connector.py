@@ -16,6 +16,7 @@ from connectors.base.connector import Connector, Environment
 from connectors.base.limits import LimitHeaders
 from connectors.base.session import ApiSession, SessionOptions
 from connectors.base.types import (
+    NO_OR_YES,
     Can,
     Client,
     CreateClass,
@@ -247,7 +248,7 @@ def resources_for(settings: Mapping[str, Any]) -> Sequence[Resource]:
     if not str(settings.get("group") or "").strip():
         return (USER, LABEL, MILESTONE, _issue(_WEIGHT), NOTE)
     issue = _issue(_WEIGHT, _IN_EPIC, refers_to=("user", "milestone", "label", "epic"))
-    return (USER, LABEL, MILESTONE, EPIC, issue, NOTE, EPIC_NOTE)
+    return (USER, LABEL, MILESTONE, issue, EPIC, NOTE, EPIC_NOTE)  # a new task is an issue
 
 
 SECRETS = (
@@ -276,9 +277,10 @@ SETTINGS = (
     SecretField(
         "premium",
         "Premium or Ultimate",
-        help="“yes” where the licence has weights, several assignees and epics; GitLab drops them silently where not.",
+        help="The licence has weights, several assignees and epics; where not, GitLab drops them silently.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "group",
@@ -305,9 +307,10 @@ SETTINGS = (
     SecretField(
         "mute_mentions",
         "Mute @names, #numbers and !numbers",
-        help="“yes”: texts sent from here notify nobody and make no cross references.",
+        help="Texts sent from here then notify nobody and make no cross references.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "site",
@@ -355,7 +358,7 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     if group and not re.fullmatch(r"[A-Za-z0-9_][\w./-]*", group):
         problems.append(("group", "Give the group's path, for example acme/platform, or its number."))
     if group and not is_yes(settings.get("premium")):
-        problems.append(("premium", "Epics need Premium or Ultimate: write “yes”, or leave the group empty."))
+        problems.append(("premium", "Epics need Premium or Ultimate: choose Yes, or leave the group empty."))
     site = str(settings.get("site") or "")
     if site and not re.fullmatch(r"https?://[^/\s]+(/[^\s?#]*)?", site):
         problems.append(("site", "Give the address with https://, for example https://gitlab.example.com."))

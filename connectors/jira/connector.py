@@ -13,6 +13,8 @@ from typing import Any
 from connectors.base.connector import Connector, Environment
 from connectors.base.errors import ConfigurationProblem
 from connectors.base.types import (
+    NO_OR_YES,
+    YES_OR_NO,
     Can,
     Client,
     CreateClass,
@@ -240,9 +242,10 @@ SETTINGS = (
     SecretField(
         "milestone_from",
         "A task's milestone is its",
-        help="“version” (fix version, unless given) or “sprint” (needs a board).",
+        help="Sprints need a board.",
         secret=False,
         required=False,
+        choices=(("version", "Fix version"), ("sprint", "Sprint")),
     ),
     SecretField(
         "issue_type",
@@ -304,16 +307,18 @@ SETTINGS = (
     SecretField(
         "notify_users",
         "E-mail watchers",
-        help="“no”: Jira sends no mail about our changes. Needs the right to administer the project.",
+        help="Without, Jira sends no mail about our changes; that needs the right to administer the project.",
         secret=False,
         required=False,
+        choices=YES_OR_NO,
     ),
     SecretField(
         "issue_security",
         "Issues may be hidden",
-        help="“yes” if the account does not see every issue of the project: then a missing one is never taken as deleted.",
+        help="If the account does not see every issue of the project: then a missing one is never taken as deleted.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
 )
 
@@ -335,9 +340,7 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     if cloud_id and not re.fullmatch(r"[0-9A-Za-z-]{8,64}", cloud_id):
         problems.append(("cloud_id", "Give the cloud id, such as 1324a887-45db-1bf4-1e99-ef0ff456d421."))
     chosen = str(settings.get("milestone_from") or "version").strip().lower()
-    if chosen not in ("version", "sprint"):
-        problems.append(("milestone_from", "Write “version” or “sprint”."))
-    elif chosen == "sprint" and not settings.get("board_id"):
+    if chosen == "sprint" and not settings.get("board_id"):
         problems.append(("board_id", "Name the board whose sprints are meant."))
     for name in ("start_date_field", "estimate_field", "sprint_field"):
         if settings.get(name) and not re.fullmatch(r"customfield_\d+", str(settings[name])):

@@ -140,9 +140,9 @@ SETTINGS = (
     SecretField(
         "archived_cards",
         "Cards in archive lanes",
-        help="“keep”: they stay in sync by their lane. Otherwise they count as archived and rest.",
         secret=False,
         required=False,
+        choices=(("rest", "Count as archived and rest"), ("keep", "Stay in sync by their lane")),
     ),
     SecretField(
         "wip_override",

@@ -182,9 +182,9 @@ SETTINGS = (
     SecretField(
         "stage_from",
         "Stage is",
-        help="“status” (a status column, unless given) or “group” (the groups of the board).",
         secret=False,
         required=False,
+        choices=(("status", "A status column"), ("group", "The group of the board")),
     ),
     SecretField(
         "columns",
@@ -206,9 +206,10 @@ SETTINGS = (
     SecretField(
         "subitems",
         "Subitems",
-        help="“on” unless given: subitems are tasks with a parent. “off” leaves them out.",
+        help="As tasks with a parent.",
         secret=False,
         required=False,
+        choices=(("on", "Take part"), ("off", "Stay out")),
     ),
     SecretField(
         "daily_calls",
@@ -241,13 +242,9 @@ def resources_for(settings: Mapping[str, Any]) -> Sequence[Resource]:
 
 def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     problems = []
-    given = {name: str(settings.get(name) or "").strip() for name in ("board_id", "stage_from", "subitems")}
-    if given["board_id"] and not given["board_id"].isdigit():
+    board = str(settings.get("board_id") or "").strip()
+    if board and not board.isdigit():
         problems.append(("board_id", "Give the board's number: the digits after /boards/ in its address."))
-    if given["stage_from"].casefold() not in ("", "status", BY_GROUP):
-        problems.append(("stage_from", "Write “status” or “group”."))
-    if given["subitems"].casefold() not in ("", "on", "off"):
-        problems.append(("subitems", "Write “on” or “off”."))
     unknown = [role for role in chosen_roles(settings.get("columns")) if role not in ROLES]
     if unknown or (settings.get("columns") and not chosen_roles(settings.get("columns"))):
         problems.append(("columns", f"Write “due_on = date4; stage = status”. Parts: {', '.join(ROLES)}."))

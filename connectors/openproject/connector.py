@@ -16,6 +16,7 @@ from connectors.base.connector import Connector, Environment
 from connectors.base.errors import ConfigurationProblem
 from connectors.base.session import ApiSession, SessionOptions
 from connectors.base.types import (
+    NO_OR_YES,
     Can,
     Client,
     CreateClass,
@@ -188,17 +189,18 @@ SETTINGS = (
     SecretField(
         "sees_all",
         "The account sees every project",
-        help="“yes”: a work package that is missing was deleted, not moved to where the account sees nothing. Administrators "
-        "need not say so.",
+        help="A work package that is missing was then deleted, not moved to where the account sees nothing. Administrators need not say so.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "notify",
         "Let OpenProject notify people",
-        help="“yes”: changes from here are mailed to watchers as usual. Otherwise nobody is told.",
+        help="Changes from here are then mailed to watchers as usual; otherwise nobody is told.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField(
         "site",

@@ -14,7 +14,16 @@ from connectors.base.auth import ApiKey, Basic, Bearer, NoAuth
 from connectors.base.connector import Connector, Environment
 from connectors.base.errors import ConfigurationProblem
 from connectors.base.session import ApiSession, SessionOptions
-from connectors.base.types import Can, Client, LinkSpec, RateBudget, Resource, SecretField, SetUpTemplate
+from connectors.base.types import (
+    NO_OR_YES,
+    Can,
+    Client,
+    LinkSpec,
+    RateBudget,
+    Resource,
+    SecretField,
+    SetUpTemplate,
+)
 
 from .client import COMPLETED, IN_PROGRESS, PENDING, ProcessPlanClient
 from .settings import DEFAULTS, PAGING, problems_of
@@ -101,6 +110,10 @@ def _path(name: str, label: str, help: str) -> SecretField:
     return SecretField(name, label, help=shown, secret=False, required=False)
 
 
+def _choice(name: str, label: str, help: str, choices: tuple[tuple[str, str], ...]) -> SecretField:
+    return SecretField(name, label, help=help, secret=False, required=False, choices=choices)
+
+
 SETTINGS = (
     SecretField(
         "processes",
@@ -122,13 +135,13 @@ SETTINGS = (
     _path("step_path", "Path of one step", "{process} and {step} stand for the ids."),
     _path("users_path", "Path of the people", "Such as /users; people stay out unless given."),
     _path("items_key", "Where the list is in an answer", "Such as data.items; the answer itself is the list unless given."),
-    _path("paging", "Paging", f"One of {', '.join(PAGING)};"),
+    _choice("paging", "Paging", "", tuple((one, one.replace("_", " ").capitalize()) for one in PAGING)),
     _path("page_param", "Paging parameter", "page, offset or cursor unless given."),
     _path("size_param", "Page size parameter", "Such as limit; no size is asked for unless given."),
     _path("page_size", "Page size", ""),
     _path("next_key", "Where the next page is in an answer", "Of the cursor or address of the next page."),
     _path("updated_since", "Parameter “changed since”", "Such as updatedSince; all steps are read and compared unless given."),
-    _path("start_first", "Start before completing", "“yes”: where a step may not be completed at once, it is started first."),
+    _choice("start_first", "Start before completing", "For processes where a step may not be completed at once.", NO_OR_YES),
 )  # fmt: skip
 
 

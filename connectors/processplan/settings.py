@@ -104,8 +104,6 @@ def problems_of(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
             problems.append(
                 (name, f"{', '.join(sorted(unknown))} means nothing here; see {DEFAULTS[name] or '/users'}.")
             )
-    if given["paging"] not in PAGING:
-        problems.append(("paging", f"Write one of: {', '.join(PAGING)}."))
     if not given["page_size"].isdigit() or not 1 <= int(given["page_size"]) <= 1000:
         problems.append(("page_size", "Give a number from 1 to 1000."))
     for name in ("api_key_header", "page_param", "size_param", "updated_since"):

@@ -14,7 +14,16 @@ from typing import Any
 
 from connectors.base.auth import OAuth2Consent, OAuth2Settings
 from connectors.base.connector import Connector, Environment
-from connectors.base.types import Can, Client, CreateClass, LinkSpec, Resource, SecretField, SetUpTemplate
+from connectors.base.types import (
+    NO_OR_YES,
+    Can,
+    Client,
+    CreateClass,
+    LinkSpec,
+    Resource,
+    SecretField,
+    SetUpTemplate,
+)
 
 from .client import PAGE_SIZE, SalesforceClient, more_fields
 from .objects import SOBJECTS
@@ -247,9 +256,10 @@ SETTINGS = (
     SecretField(
         "allow_duplicates",
         "Save in spite of duplicate rules",
-        help="“yes”: where a rule only warns, records are saved all the same.",
+        help="Where a rule only warns, records are then saved all the same.",
         secret=False,
         required=False,
+        choices=NO_OR_YES,
     ),
     SecretField("api_version", "API version", help="v62.0 unless given.", secret=False, required=False),
 )
@@ -290,8 +300,6 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
         problems.append(
             ("more_fields", f"Begin each with one of {', '.join(sorted(names))} and a point: Lead.Rating.")
         )
-    if str(settings.get("allow_duplicates") or "no").lower() not in ("yes", "no", "true", "false"):
-        problems.append(("allow_duplicates", "Write yes or no."))
     return problems
 
 

@@ -213,16 +213,18 @@ SETTINGS = (
     SecretField(
         "entries",
         "Whose entries",
-        help="“mine” (the token's owner; noticed at once) or “everyone” (needs an administrator; read from the reports).",
+        help="Yours are noticed at once; everybody's need an administrator and are read from the reports.",
         secret=False,
         required=False,
+        choices=(("mine", "Mine"), ("everyone", "Everybody's")),
     ),
     SecretField(
         "plan",
         "Plan",
-        help="free, starter, premium or enterprise: it decides how many requests an hour are allowed. free unless given.",
+        help="It decides how many requests an hour are allowed.",
         secret=False,
         required=False,
+        choices=tuple((plan, plan.capitalize()) for plan in PER_HOUR),
     ),
     SecretField(
         "history_days",
@@ -254,10 +256,6 @@ def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
         problems.append(
             ("workspace_id", "Give the workspace's number, as it stands in the address of its pages.")
         )
-    if settings.get("entries") and settings["entries"] not in ("mine", "everyone"):
-        problems.append(("entries", "Say mine or everyone."))
-    if settings.get("plan") and settings["plan"] not in PER_HOUR:
-        problems.append(("plan", "Say free, starter, premium or enterprise."))
     days = str(settings.get("history_days") or "365")
     if not days.isdigit() or not 1 <= int(days) <= MAX_HISTORY_DAYS:
         problems.append(("history_days", f"Give a number of days from 1 to {MAX_HISTORY_DAYS}."))

@@ -197,7 +197,10 @@ class Cursor(models.Model):
     resource = models.CharField(max_length=60)
     since = models.DateTimeField(null=True)  # in server time; the next read starts here minus the overlap
     generation = models.BigIntegerField(default=0)  # full sweeps finished
-    sweep = models.JSONField(null=True)  # a full sync under way: {"token", "generation", "started_at", "max"}
+    sweep = models.JSONField(null=True)  # a walk under way: {"full", "follows", "token", "started_at", …}
+    resume = models.JSONField(
+        null=True
+    )  # where the vendor's own feed of changes goes on (connectors' Page.resume)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -181,7 +181,8 @@ def connection_group(connector: Connector) -> Group:
 
 def _of_connector(each: SecretField) -> Setting:
     name = each.name if each.name == "base_url" else OPTION + each.name
-    return Setting(name, each.label, "text", each.help, link=each.url, required=each.required)
+    kind = "select" if each.choices else "text"
+    return Setting(name, each.label, kind, each.help, each.choices, link=each.url, required=each.required)
 
 
 def secret_settings(connector: Connector) -> list[Setting]:
@@ -299,6 +300,8 @@ def stored_value(setting: Setting, integration: Integration | None, defaults: Ma
         return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
     if setting.kind == "list":
         return ", ".join(map(str, value or []))
+    if setting.kind == "select" and setting.name.startswith(OPTION):  # as a script may have written it
+        return {"True": "yes", "False": "no"}.get(str(value), str(value).casefold())
     return value
 
 

@@ -305,6 +305,9 @@ def _option_problems(connector: Connector, options: Mapping[str, Any]) -> Errors
     for field in connector.settings:
         if field.required and field.name != "base_url" and options.get(field.name) in (None, "", [], {}):
             errors[f"options.{field.name}"] = [f"{field.label} is missing. {field.help}".strip()]
+        elif not field.accepts(options.get(field.name)):
+            words = ", ".join(value for value, _ in field.choices)
+            errors[f"options.{field.name}"] = [f"{field.label} is one of: {words}."]
     if secret := next(
         (name for name in options if name in {field.name for field in connector.secrets if field.secret}), ""
     ):

@@ -15,7 +15,7 @@ from connectors.base.errors import AlreadyExists, ConfigurationProblem, RecordPr
 from connectors.base.types import Can, CreateClass, ExternalRecord
 from integrations.models import IntentState, Mapping, MappingState, Operation, WriteIntent, WriteKind
 from reconcile.digest import digest
-from reconcile.kinds import ValueProblem
+from reconcile.kinds import ValueProblem, is_blank
 from reconcile.model import Plan, Provenance
 from reconcile.planner import plan_external_create, plan_local_create
 from sync import leases, scopes
@@ -30,6 +30,7 @@ from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
 from workspace.bulk import find_rows
 from workspace.ids import new_id
+from workspace.kinds import record_spec
 from workspace.services import record_create, record_values
 
 #: a create may still arrive at the vendor this long after we lost sight of it
@@ -328,9 +329,24 @@ def _adopt(
     return Outcome.APPLIED if state is MappingState.SYNCED else Outcome.HELD
 
 
+def _agree_unsent(pair: Pair, stored: dict[str, Any]) -> None:
+    """Bases of what only the vendor says: news where nobody here said anything, else both keep their own."""
+    spec = record_spec(pair.rc.record_type).values
+    for key, bound in pair.rc.field_map.bound.items():
+        if bound.link.is_out or key not in pair.local_snapshot:
+            continue
+        ours = pair.local_snapshot[key]
+        is_said = not is_blank(ours) and ours != spec[bound.link.local].default
+        if not is_said or key in pair.rc.policy.derived:
+            pair._agree(key, ours, {key: bound.normalise(None)}, Provenance.WRITTEN)
+        elif key in stored:
+            pair._agree(key, ours, stored, Provenance.ACCEPTED)
+
+
 def _agree_created(pair: Pair, intent: WriteIntent, stored: dict[str, Any]) -> None:
     """Bases of a record we created: what we sent, as the vendor stored it. Edits made there since stay news."""
     pair._start_bases()
+    _agree_unsent(pair, stored)
     refs = References()
     for key, sent in intent.fields["external"].items():
         kept = stored.get(key, sent)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from connectors.base.types import Can
 from integrations.models import Integration, IntegrationStatus, Mapping, MappingState, SyncMethod
 from integrations.services.marks import mark_dirty
+from reconcile.links import Link
 from sync import scopes
 from sync.context import IntegrationContext, ResourceContext
 from sync.runtime import runtime
@@ -81,30 +83,85 @@ def _pair_up(changes: Iterable[Change]) -> set[UUID]:
             came_from[change.record_id].add(change.integration_id)
     touched: set[UUID] = set()
     for (tenant_id, record_type), ids in records.items():
-        for rc in creating_resources(tenant_id, record_type):
-            candidates = [i for i in ids if rc.integration.id not in came_from[i]]
-            states = records_read(tenant_id=tenant_id, record_type=record_type, ids=candidates)
-            if pairs_make(rc, belonging(rc, states.values())):
-                touched.add(rc.integration.id)
+        for integration in _creating(tenant_id):
+            makers = makers_of(integration, record_type)
+            candidates = [i for i in ids if integration.id not in came_from[i]] if makers else []
+            unpaired = _unpaired(integration, candidates)
+            states = records_read(tenant_id=tenant_id, record_type=record_type, ids=unpaired)
+            for rc, taken in allotted(makers, states.values()):
+                if pairs_make(rc, taken):
+                    touched.add(integration.id)
     return touched
 
 
-def creating_resources(tenant_id: UUID, record_type: str) -> list[ResourceContext]:
-    """Resources of running integrations that make external records for this record type."""
-    integrations = Integration.objects.filter(
+def _unpaired(integration: Integration, ids: list[UUID]) -> list[UUID]:
+    """Those that no resource of the integration has: an epic's task is not made as an issue as well."""
+    paired = Mapping.objects.live().filter(integration=integration, record_id__in=ids)
+    known = set(paired.values_list("record_id", flat=True)) if ids else set()
+    return [i for i in ids if i not in known]
+
+
+def _creating(tenant_id: UUID) -> QuerySet[Integration]:
+    """Running integrations that make there what is only here."""
+    return Integration.objects.filter(
         tenant_id=tenant_id,
         deleted_at__isnull=True,
         create_missing_externally=True,
         read_only=False,
         status__in=[IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED, IntegrationStatus.PAUSED],
     ).select_related("tenant")
-    found = []
-    for integration in integrations:
-        for rc in IntegrationContext(integration).for_record_type(record_type):
-            if creates_there(rc):
-                found.append(rc)
-                break
-    return found
+
+
+def makers_of(integration: Integration, record_type: str) -> list[ResourceContext]:
+    """Resources that make external records for this record type: those bound to a place first, then as the connector
+    names them."""
+    contexts = IntegrationContext(integration)
+    declared = [each.name for each in contexts.connector.resources_of(integration.options)]
+    makers = [rc for rc in contexts.for_record_type(record_type) if creates_there(rc)]
+    return sorted(makers, key=lambda rc: (not _places(rc), declared.index(rc.name)))
+
+
+def allotted(
+    makers: Sequence[ResourceContext], states: Iterable[RecordState]
+) -> Iterator[tuple[ResourceContext, list[RecordState]]]:
+    """Each resource with the records it makes: one record goes to the first resource that it belongs to, and to no other."""
+    rest = list(states)
+    for rc in makers:
+        taken = belonging(rc, rest)
+        if rc is not makers[-1]:  # where there is no other, a record without its place waits for it in sight
+            taken = _placed(rc, taken)
+        ids = {state.id for state in taken}
+        rest = [state for state in rest if state.id not in ids]
+        yield rc, taken
+
+
+def _places(rc: ResourceContext) -> list[Link]:
+    """The references without which the vendor makes no such record (the project of a project's ticket)."""
+    links = rc.field_map.links.values()
+    fixed = [link for link in links if link.required and rc.resource.create_only.intersection(link.external)]
+    return [link for link in fixed if link.transform == "lookup"]
+
+
+def _placed(rc: ResourceContext, states: list[RecordState]) -> list[RecordState]:
+    """Those whose places are there."""
+    for link in _places(rc):
+        known = _linked(rc, link.options["resource"], {state.values.get(link.local) for state in states})
+        states = [state for state in states if str(state.values.get(link.local)) in known]
+    return states
+
+
+def _linked(rc: ResourceContext, resource: str, record_ids: set[Any]) -> set[str]:
+    """Which of the records have a counterpart there."""
+    live = Mapping.objects.live().filter(integration=rc.integration, resource=resource)
+    return {
+        str(i) for i in live.filter(record_id__in=record_ids - {None, ""}).values_list("record_id", flat=True)
+    }
+
+
+def made_by(rc: ResourceContext, states: Iterable[RecordState]) -> list[RecordState]:
+    """Those of the records that this resource makes."""
+    shares = allotted(makers_of(rc.integration, rc.record_type), states)
+    return next((taken for each, taken in shares if each.name == rc.name), [])
 
 
 def belonging(rc: ResourceContext, states: Iterable[RecordState]) -> list[RecordState]:
@@ -116,11 +173,7 @@ def belonging(rc: ResourceContext, states: Iterable[RecordState]) -> list[Record
     ]
     if not rc.resource.parent:
         return alive
-    homes = {state.values.get("on_id") for state in alive} - {None, ""}
-    linked = Mapping.objects.live().filter(
-        integration=rc.integration, resource=rc.resource.parent, record_id__in=homes
-    )
-    known = {str(record_id) for record_id in linked.values_list("record_id", flat=True)}
+    known = _linked(rc, rc.resource.parent, {state.values.get("on_id") for state in alive})
     return [state for state in alive if str(state.values.get("on_id")) in known]
 
 
@@ -180,17 +233,5 @@ def missing_pair_up(rc: ResourceContext) -> int:
         if not states:
             break
         after = states[-1].id
-        made += pairs_make(rc, belonging(rc, states))
+        made += pairs_make(rc, made_by(rc, states))
     return made
-
-
-__all__ = [
-    "BATCH",
-    "belonging",
-    "changes_drain",
-    "creates_there",
-    "creating_resources",
-    "missing_pair_up",
-    "pairs_make",
-    "unlinked_records",
-]

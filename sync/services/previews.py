@@ -17,7 +17,7 @@ from sync.context import IntegrationContext, References, ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services import matching
-from sync.services.outbox import belonging, creates_there, unlinked_records
+from sync.services.outbox import belonging, creates_there, made_by, unlinked_records
 from sync.services.pages import (
     PageCounts,
     PageRun,
@@ -178,7 +178,7 @@ def _to_create_there(rc: ResourceContext, found: Preview) -> None:
     unlinked = belonging(rc, states.values())
     while batch := unlinked_records(rc, limit=SHOWN, after=after):
         after = batch[-1].id
-        unlinked += belonging(rc, batch)
+        unlinked += made_by(rc, batch)
         _add_creates(rc, [state for state in unlinked if state.id not in found.matched], found)
         unlinked = []
     _add_creates(rc, unlinked, found)

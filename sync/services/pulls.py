@@ -87,14 +87,19 @@ class Pull:
         try:
             self._walk_from(sweep, cursor, is_full)
         except (ContractBroken, RecordGone, RecordProblem):
-            if sweep.get("token") is None or self.report.pages > pages:
+            if (sweep["token"] is None and not sweep["follows"]) or self.report.pages > pages:
                 raise
             cursor.sweep = None
+            if sweep["token"] is None:
+                cursor.resume = None
             self._walk_from(self._sweep(cursor, is_full), cursor, is_full)
 
     def _walk_from(self, sweep: dict[str, Any], cursor: Cursor, is_full: bool) -> None:
-        since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
-        for page, fetched_at, read in self._pages(since, sweep.get("token"), None):
+        since = None
+        if not (is_full or sweep["follows"] or cursor.since is None):
+            since = cursor.since - self.rc.resource.overlap
+        token = cursor.resume if sweep["follows"] and sweep["token"] is None else sweep["token"]
+        for page, fetched_at, read in self._pages(since, token, None):
             if "server_started_at" not in sweep:
                 started = page.server_time or fetched_at
                 sweep["server_started_at"] = started.isoformat()
@@ -104,12 +109,13 @@ class Pull:
 
     def _sweep(self, cursor: Cursor, is_full: bool) -> dict[str, Any]:
         """The walk under way, or a new one. A changed kind of walk starts over."""
-        fresh = {"full": is_full, "token": None, "started_at": runtime().now().isoformat()}
+        fresh = {"full": is_full, "follows": False, "token": None, "started_at": runtime().now().isoformat()}
         if self.is_aside:
             return fresh
+        fresh["follows"] = not is_full and cursor.resume is not None  # the vendor's own feed of what changed
         sweep = cursor.sweep
         if sweep and sweep.get("full") == is_full and sweep.get("token") is not None:
-            return dict(sweep)
+            return {"follows": False, **sweep}
         SweepSeen.objects.filter(cursor=cursor).delete()
         return fresh
 
@@ -127,6 +133,8 @@ class Pull:
             try:
                 with transaction.atomic():
                     counts = page_take(run, page)
+                    if is_last and not self.is_aside and page.resume is not None:
+                        cursor.resume = page.resume
                     self._advance(cursor, counts, sweep, is_full, is_last)
                     self.report.add(counts)
                     self.checkpoint(self.report, self.rc.name)
@@ -155,7 +163,7 @@ class Pull:
         if is_last:
             self._finish(cursor, sweep, is_full)
         runtime().point("before_cursor")
-        cursor.save(update_fields=["since", "sweep", "generation", "updated_at"])
+        cursor.save(update_fields=["since", "sweep", "resume", "generation", "updated_at"])
 
     def _save_since(self, cursor: Cursor, since: datetime) -> None:
         """All changes until then were read; nothing else of the row is ours."""

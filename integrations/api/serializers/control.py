@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from connectors import registry
 from connectors.base.connector import Connector
+from connectors.base.types import SecretField
 from integrations.badges import word_of
 from integrations.models import (
     AuthType,
@@ -299,6 +300,11 @@ class FieldOut(serializers.Serializer[Any]):
     help = serializers.CharField(allow_blank=True)
     secret = serializers.BooleanField()
     required = serializers.BooleanField()  # type: ignore[assignment]
+    choices = serializers.SerializerMethodField()
+
+    def get_choices(self, field: SecretField) -> list[str]:
+        """The only values that make sense, the usual one first; empty where any does."""
+        return [value for value, _ in field.choices]
 
 
 class ResourceOut(serializers.Serializer[Any]):

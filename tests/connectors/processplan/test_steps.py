@@ -319,7 +319,6 @@ def test_statuses_are_offered_for_the_table(stand: Stand) -> None:
         ({"step_path": "/processes/{process}/steps"}, "step_path"),
         ({"processes_path": "processes"}, "processes_path"),
         ({"process_path": "/processes/{process}/{tenant}"}, "process_path"),
-        ({"paging": "scroll"}, "paging"),
         ({"page_size": "0"}, "page_size"),
         ({"api_key_header": "X Key"}, "api_key_header"),
     ],

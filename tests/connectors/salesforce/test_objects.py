@@ -97,7 +97,6 @@ def test_settings_are_refused_with_the_field_and_what_to_do() -> None:
         "external_id_field": "Lockstep_Id",
         "api_version": "62",
         "more_fields": "Case.Subject",
-        "allow_duplicates": "perhaps",
     }
     assert [field for field, _ in validate(wrong)] == list(wrong)
     good = {"my_domain": "acme--dev.sandbox.my.salesforce.com", "more_fields": "Lead.Rating, Task.What.Name"}

@@ -96,6 +96,11 @@ def test_a_failing_test_saves_nothing(alice: User, as_user: AsUser, fake_client:
         ({"options": {}}, "options.repository", "owner/name"),
         ({"options": {"repository": "acme/shop", "token": "x"}}, "options.token", "under credentials"),
         ({"options": {"repository": "acme/shop", "match": 5}}, "options.match", "by kind of record"),
+        (
+            {"options": {"repository": "acme/shop", "mute_mentions": "rarely"}},
+            "options.mute_mentions",
+            "no, yes",
+        ),
         ({"options": {"repository": "acme/shop", "match": {"issue": "title"}}}, "options.match", "by kind"),
         ({"ip_allow_list": ["300.1.1.1"]}, "ip_allow_list", "no address"),
         ({"sync_windows": [{"days": [9], "from": "22:00", "to": "05:00"}]}, "sync_windows", "Monday"),

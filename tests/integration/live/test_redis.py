@@ -7,7 +7,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from channels.layers import get_channel_layer
+from channels.layers import channel_layers
 
 #: turns of the event loop before the socket leaves: connecting, sending and reading all lie within
 TURNS = 60
@@ -26,7 +26,7 @@ def test_a_socket_that_leaves_at_any_moment_ends() -> None:
             await waiting
 
     async def all_of_them() -> None:
-        layer = get_channel_layer()
+        layer = channel_layers.make_backend("default")  # of its own: a layer belongs to one event loop
         for turns in range(TURNS):
             await leave(layer, await layer.new_channel(), turns)
             await layer.close_pools()

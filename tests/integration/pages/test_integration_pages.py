@@ -614,3 +614,21 @@ def test_a_system_is_named_by_what_it_is_there_for(world: World) -> None:
     assert all(word in html for word in (">Issue<", ">Time entry<", ">Item<", ">Deal<"))
     names = re.findall(r'hub-card__name"><a href="[^"]+">([^<]+)<', html)
     assert names == sorted(names, key=str.casefold) and len(names) == len(registry.slugs())
+
+
+def test_what_has_few_values_is_chosen_not_typed(world: World) -> None:
+    html = world.client().get(reverse("hub:integration_connect", args=["toggl"])).content.decode()
+    plan = html.split('name="options.plan"')[1].split("</select>")[0]
+    assert re.findall(r'value="(\w+)"', plan) == ["free", "starter", "premium", "enterprise"]
+
+
+@pytest.mark.parametrize(("stored", "shown"), [("Yes", "yes"), (True, "yes"), (False, "no"), ("", "no")])
+def test_a_choice_shows_what_is_stored_however_it_was_written(
+    world: World, stored: object, shown: str
+) -> None:
+    options = {"repository": "acme/shop", "mute_mentions": stored}
+    integration = world.integration(connector="github", resource_types=["issue"], options=options)
+    html = world.client().get(tab(integration, "settings")).content.decode()
+    choice = html.split('name="options.mute_mentions"')[1].split("</select>")[0]
+    selected = re.findall(r'value="(\w+)" selected', choice) or re.findall(r'value="(\w+)"', choice)
+    assert selected[0] == shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from connectors.base.errors import (
     RecordProblem,
     Retryable,
 )
-from connectors.base.types import CreateClass
+from connectors.base.types import CreateClass, LinkSpec
 from integrations.models import IntentState, Mapping, WriteIntent
 from integrations.services.mappings import mapping_create_again, mapping_link_existing
 from tests.integration.sync.hub import Hub
+from tests.integration.sync.vendor import BLANKS
 from workspace.models import Task
 
 CLASSES = [CreateClass.KEYED, CreateClass.UPSERT, CreateClass.MARKER]
@@ -291,3 +293,45 @@ def test_nothing_is_made_here_where_the_switch_or_direction_is_against_it(
     hub.take_deliveries()
     hub.push()
     assert not Task.objects.exists() and Mapping.objects.count() == 0
+
+
+class TestWhatOnlyTheVendorSays:
+    """A field that is only read from there, on a record that was made here."""
+
+    @pytest.fixture(autouse=True)
+    def address(self, hub: Hub) -> None:
+        hub.vendor.relink("card", LinkSpec("url", "colour", direction="in"))
+        hub.configure(conflict_strategy="manual_review")
+
+    def test_comes_in_where_nobody_here_said_anything(self, hub: Hub) -> None:
+        task = hub.create(title="Paint")
+        hub.push()
+        assert (hub.fresh(task).url, hub.pair(task).state) == ("blue", "synced")
+
+    def test_leaves_what_somebody_here_said_and_asks_nobody(self, hub: Hub) -> None:
+        task = hub.create(title="Paint", url="https://ours.example")
+        hub.push()
+        assert (hub.fresh(task).url, hub.pair(task).state) == ("https://ours.example", "synced")
+        hub.vendor.change(hub.row(task), colour="https://theirs.example")
+        hub.sync()
+        assert hub.fresh(task).url == "https://theirs.example"
+
+
+def test_a_record_of_one_resource_is_not_made_as_another_when_it_is_edited(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BLANKS, "epic", BLANKS["card"])
+    epic = replace(
+        next(each for each in hub.vendor.resources if each.name == "card"), name="epic", label="epic"
+    )
+    hub.vendor.resources = (*hub.vendor.resources, epic)
+    hub.configure(resource_types=["card", "epic"])
+    row = hub.vendor.add("card", name="There")
+    hub.pull()
+    hub.edit(hub.record(row), title="Edited here")
+    hub.push()
+    assert row.data["name"] == "Edited here"
+    assert Mapping.objects.count() == 1 and hub.vendor.of("epic") == []
+    hub.create(title="New here")
+    hub.push()
+    assert len(hub.vendor.of("card")) == 2 and hub.vendor.of("epic") == []

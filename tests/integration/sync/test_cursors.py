@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -258,3 +259,64 @@ def test_memory_of_a_sweep_is_emptied_when_it_ends(hub: Hub) -> None:
 def test_only_the_resources_a_job_names_are_read(hub: Hub) -> None:
     hub.pull(resources=["member"])
     assert [what for verb, what in hub.vendor.calls if verb == "list"] == ["member"]
+
+
+@dataclass
+class Feed:
+    """A vendor's own feed of cards: what it was asked, and whether it knows the place it is asked for."""
+
+    asked: list[tuple[Any, Any]] = field(default_factory=list)  # (since, token)
+    forgets: bool = False
+
+    def page(self, client: VendorClient, since: Any, token: Any) -> Page:
+        self.asked.append((since, token))
+        if token and self.forgets:
+            raise RecordProblem("That place in the feed is not known any more.", status=410)
+        page = client.list_page("card", since=since)
+        gone = [card.id for card in client.vendor.rows.values() if card.is_deleted] if token else []
+        return replace(page, deleted_ids=gone, resume={"place": len(self.asked)})
+
+
+class TestFeedOfChanges:
+    """A vendor that keeps a feed of its own says with the last page where it goes on (Graph's delta)."""
+
+    @pytest.fixture
+    def feed(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Feed:
+        feed = Feed()
+
+        class FeedClient(VendorClient):
+            def list_page(
+                self, resource: str, *, since: Any = None, token: Any = None, parent_id: Any = None
+            ) -> Page:
+                if resource == "card":
+                    return feed.page(VendorClient(self.vendor), since, token)
+                return super().list_page(resource, since=since, token=token, parent_id=parent_id)
+
+        monkeypatch.setattr("tests.integration.sync.conftest.VendorClient", FeedClient)
+        return feed
+
+    def test_is_followed_from_where_it_ended(self, hub: Hub, feed: Feed) -> None:
+        for _ in range(3):
+            hub.pull()
+        assert feed.asked == [(None, None), (None, {"place": 1}), (None, {"place": 2})]
+
+    def test_is_begun_anew_by_a_full_run(self, hub: Hub, feed: Feed) -> None:
+        hub.pull()
+        hub.pull(full=True)
+        hub.pull()
+        assert feed.asked == [(None, None), (None, None), (None, {"place": 2})]
+
+    def test_that_forgot_the_place_is_left_for_the_time_of_the_last_read(self, hub: Hub, feed: Feed) -> None:
+        hub.pull()
+        feed.forgets = True
+        hub.clock.wait(minutes=10)
+        hub.pull()
+        assert feed.asked == [(None, None), (None, {"place": 1}), (START - timedelta(minutes=2), None)]
+
+    def test_tells_of_deletions_at_the_next_poll(self, hub: Hub, feed: Feed) -> None:
+        hub.configure(delete_policy="archive")
+        card = hub.vendor.add(name="Short-lived")
+        hub.pull()
+        hub.vendor.remove(card)
+        hub.sync()
+        assert hub.pair(card).state == "tombstone"
