@@ -9,19 +9,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from config.demo.work import work_off
 from connectors.base.types import AbsenceKind, Can, Resource
 from integrations.models import DeletePolicy, JobKind, MappingState
 from integrations.models import Mapping as Pair
-from integrations.services.marks import mark_dirty
 from reconcile.kinds import is_blank
 from reconcile.model import JSON
 from sync.context import IntegrationContext, References, ResourceContext
+from tests.contract.hub import Hub, connect, each_stand_in, read_there
 from tests.contract.test_every_connector import made
-from tests.contract.test_two_way import Hub, connect, each_stand_in, read_there
 from workspace.kinds import record_spec
-from workspace.models import OriginKind
-from workspace.services import Origin, record_create, record_delete
+from workspace.services import record_create, record_delete
 
 __all__ = ["connect"]
 
@@ -65,10 +62,10 @@ def _made_here(hub: Hub, rc: ResourceContext, pattern: Pair) -> Pair | None:
         tenant=hub.integration.tenant,
         record_type=pattern.record_type,
         values=_like(hub, rc, pattern),
-        origin=Origin(OriginKind.USER, user=hub.person),
+        origin=hub.by_person,
         now=timezone.now(),
     )
-    work_off(hub.integration.tenant)
+    hub.work()
     return Pair.objects.filter(
         record_id=record.pk, external_id__isnull=False, state=MappingState.SYNCED
     ).first()
@@ -118,10 +115,10 @@ def _deleted_here(hub: Hub, resource: Resource, pair: Pair) -> list[str]:
         tenant=hub.integration.tenant,
         record_type=pair.record_type,
         record_id=pair.record_id,
-        origin=Origin(OriginKind.USER, user=hub.person),
+        origin=hub.by_person,
         now=timezone.now(),
     )
-    work_off(hub.integration.tenant)
+    hub.work()
     pair.refresh_from_db()
     if pair.state != MappingState.TOMBSTONE or not _is_gone(hub, pair):
         return [f"{resource.name}: deleted here, but {_said(hub, pair)}"]
@@ -139,9 +136,7 @@ def _deleted_there(hub: Hub, resource: Resource, pair: Pair) -> list[str]:
         hub.stand.client.delete(
             resource.name, there.id, parent_id=pair.external_parent_id or None, current=there
         )
-    mark_dirty(mapping_ids=[pair.id], reason="gone there", now=timezone.now())
-    work_off(hub.integration.tenant)
-    pair.refresh_from_db()
+    hub.look_at(pair)
     wanted = MappingState.TOMBSTONE if resource.absence_check else MappingState.HELD
     if policy == DeletePolicy.ARCHIVE:  # where archiving is closing, the record goes on, closed
         wanted = MappingState.OUT_OF_SCOPE if read_there(hub, pair).is_archived else MappingState.SYNCED

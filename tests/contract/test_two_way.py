@@ -4,139 +4,21 @@ arrives on the other, and a pass over what nobody touched writes nothing."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import User
-from django.utils import timezone
 
-from config.demo.work import work_off
-from connectors import registry
 from connectors.base.paths import read_path
-from connectors.base.types import Can, ExternalRecord, LinkSpec, Resource
-from integrations.models import (
-    Integration,
-    JobKind,
-    JobStatus,
-    Mapping,
-    MappingState,
-    SyncJob,
-)
-from integrations.ratelimit import SharedGate
-from integrations.services.control import integration_create
-from integrations.services.jobs import job_request
-from integrations.services.statusmaps import status_map_refresh
-from sync.services.jobs import job_run
-from tests.contract.test_every_connector import FIXTURES, made, parent_of, walk
-from tests.sandbox_fixtures import Stand
-from workspace.models import RECORD_TYPES, Change, Membership, OriginKind, Role, Tenant
-from workspace.services import Origin, record_update
+from connectors.base.types import Can, LinkSpec, Resource
+from integrations.models import JobKind, JobStatus, Mapping, MappingState
+from tests.contract.hub import Hub, connect, each_stand_in, read_there
+from tests.contract.test_every_connector import made, parent_of, walk
+
+__all__ = ["connect"]
 
 pytestmark = [pytest.mark.django_db]
-each_stand_in = pytest.mark.parametrize("slug", list(FIXTURES))
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 TEXTS = ("title", "name", "customer_name", "notes", "body")
-
-
-@dataclass
-class Hub:
-    """One integration with one stand-in, and what a worker would do for it."""
-
-    stand: Stand
-    integration: Integration
-    person: User
-
-    @property
-    def resources(self) -> tuple[Resource, ...]:
-        return registry.get(self.integration.connector).resources_of(self.stand.settings)
-
-    def run(self, kind: JobKind) -> SyncJob:
-        """A run that looks at everything: what changed without a trace in any parent is found by those."""
-        job = job_request(integration=self.integration, kind=kind, user=self.person, options={"full": True})
-        job_run(job_id=job.id)
-        work_off(self.integration.tenant)
-        job.refresh_from_db()
-        return job
-
-    def pair_of(self, resource: str, external_id: str) -> Mapping:
-        return Mapping.objects.get(integration=self.integration, resource=resource, external_id=external_id)
-
-    def record(self, pair: Mapping) -> Any:
-        return RECORD_TYPES[pair.record_type]._default_manager.get(pk=pair.record_id)
-
-    def edit(self, pair: Mapping, values: dict[str, Any]) -> None:
-        record_update(
-            tenant=self.integration.tenant,
-            record_type=pair.record_type,
-            record_id=UUID(str(pair.record_id)),
-            values=values,
-            origin=Origin(OriginKind.USER, user=self.person),
-            now=timezone.now(),
-        )
-        work_off(self.integration.tenant)
-
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
-        """Nothing may be written on either side meanwhile."""
-        self.stand.vendor.requests.clear()
-        changes = Change.objects.count()
-        yield
-        written = [
-            (entry.method, entry.path, entry.body)
-            for entry in self.stand.vendor.requests
-            if entry.method in WRITES and not self.stand.vendor.reads_by_post(entry)
-        ]
-        assert written == []
-        late = Change.objects.order_by("-id").values_list("record_type", "changes", "origin")
-        assert list(late[: Change.objects.count() - changes]) == []
-
-
-@pytest.fixture
-def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Hub]:
-    """An integration of that stand-in, both ways, with everything that its listing holds brought in.
-
-    As the stand-in's limit, so the hub's own budget is lifted: a quota of thirty an hour would be waited out here.
-    """
-    monkeypatch.setattr(SharedGate, "acquire", lambda self, quota_class, budget, *, cost=1: None)
-
-    def make(slug: str) -> Hub:
-        stand = open_stand(slug)
-        stand.vendor.turn(limit_per_minute=100_000)
-        tenant = Tenant.objects.create(name="Harbour", slug="harbour")
-        person = User.objects.create_user("rita")
-        Membership.objects.create(user=person, tenant=tenant, role=Role.MANAGER)
-        integration, _ = integration_create(
-            tenant=tenant,
-            user=person,
-            name=slug,
-            connector=stand.fixture.slug or slug,
-            base_url=stand.base_url,
-            options=dict(stand.settings),
-            secrets=_secrets(stand),
-            activate=True,
-            conflict_strategy="manual_review",
-            create_missing_externally=True,
-            sync_frequency="manual",
-        )
-        hub = Hub(stand, integration, person)
-        for resource in hub.resources:
-            if resource.status_links:
-                status_map_refresh(integration=integration, resource=resource.name, user=person)
-        job = hub.run(JobKind.INITIAL)
-        assert job.status == JobStatus.SUCCEEDED, (job.status, job.result)
-        return hub
-
-    return make
-
-
-def _secrets(stand: Stand) -> dict[str, Any]:
-    """The stand-in's credentials; the secret that signs its webhooks too, where people enter that."""
-    signs = registry.get(stand.fixture.slug or stand.vendor.slug).webhook_secret_from
-    return {**({signs: stand.fixture.webhook_secret} if signs else {}), **stand.fixture.secrets}
 
 
 def _text_link(resource: Resource) -> LinkSpec | None:
@@ -199,10 +81,6 @@ def _made_by_both_sides(hub: Hub) -> list[Edited]:
             made_there.append((resource, link, made(hub.stand, resource)))
     hub.run(JobKind.MANUAL)
     return [(resource, link, hub.pair_of(resource.name, record.id)) for resource, link, record in made_there]
-
-
-def read_there(hub: Hub, pair: Mapping) -> ExternalRecord:
-    return hub.stand.client.get(pair.resource, pair.external_id, parent_id=pair.external_parent_id or None)
 
 
 def _an_edit_here_arrives_there(hub: Hub, resource: Resource, link: LinkSpec, pair: Mapping) -> None:
