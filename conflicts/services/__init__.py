@@ -23,9 +23,11 @@ from .journal import (
     conflict_open,
     conflict_withdraw,
     conflicts_journal,
-    decided_for,
+    decided_among,
     journal_row,
     open_values,
+    unsettled_of,
+    waiting_values,
 )
 from .leases import lease_release, lease_take, lease_take_over
 from .preview import PlannedWrite, Preview, conflict_preview
@@ -60,7 +62,7 @@ __all__ = [
     "conflicts_bulk_seen",
     "conflicts_decide_bulk",
     "conflicts_journal",
-    "decided_for",
+    "decided_among",
     "get_conflict",
     "journal_row",
     "lease_release",
@@ -72,4 +74,6 @@ __all__ = [
     "rule_simulate",
     "rule_update",
     "rules_for",
+    "unsettled_of",
+    "waiting_values",
 ]

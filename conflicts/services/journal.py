@@ -251,12 +251,19 @@ def open_values(mapping_ids: Collection[UUID]) -> dict[UUID, dict[str, tuple[Any
     return found
 
 
-def decided_for(mapping_ids: Collection[UUID]) -> dict[UUID, list[ConflictResolution]]:
-    """Decisions not yet carried out, by mapping. An ignored conflict is one until the bases have accepted it."""
-    found: dict[UUID, list[ConflictResolution]] = {}
-    for conflict in _unsettled(mapping_ids).exclude(status=ConflictStatus.PENDING).order_by("created_at"):
-        found.setdefault(conflict.mapping_id, []).append(conflict)
-    return found
+def unsettled_of(mapping_id: UUID) -> list[ConflictResolution]:
+    """A pair's conflicts that wait for a reviewer or for being carried out, oldest first."""
+    return list(_unsettled([mapping_id]).order_by("created_at"))
+
+
+def waiting_values(conflicts: Iterable[ConflictResolution]) -> dict[str, tuple[Any, Any]]:
+    """By field key, the (local, external raw) values that these wait with."""
+    return {key: values for conflict in conflicts for key, values in _values(conflict.fields).items()}
+
+
+def decided_among(conflicts: Iterable[ConflictResolution]) -> list[ConflictResolution]:
+    """Those with a decision. An ignored conflict is one until the bases have accepted it."""
+    return [conflict for conflict in conflicts if conflict.status != ConflictStatus.PENDING]
 
 
 def _unsettled(mapping_ids: Collection[UUID]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -329,24 +330,36 @@ def _adopt(
     return Outcome.APPLIED if state is MappingState.SYNCED else Outcome.HELD
 
 
-def _agree_unsent(pair: Pair, stored: dict[str, Any]) -> None:
-    """Bases of what only the vendor says: news where nobody here said anything, else both keep their own."""
+def _agree_unsent(pair: Pair, sent: Collection[str], stored: dict[str, Any]) -> None:
+    """Bases of what was not sent. Where nobody here said anything there was nothing before: whatever stands there is news
+    (a default of the vendor's, an edit made meanwhile). What only the vendor says and somebody here said both keep.
+    """
     spec = record_spec(pair.rc.record_type).values
     for key, bound in pair.rc.field_map.bound.items():
-        if bound.link.is_out or key not in pair.local_snapshot:
+        if key in sent or key not in pair.local_snapshot:
             continue
         ours = pair.local_snapshot[key]
         is_said = not is_blank(ours) and ours != spec[bound.link.local].default
         if not is_said or key in pair.rc.policy.derived:
-            pair._agree(key, ours, {key: bound.normalise(None)}, Provenance.WRITTEN)
-        elif key in stored:
+            is_same = key in stored and _means(pair, key, stored[key]) == ours
+            before = stored[key] if is_same else bound.normalise(None)
+            pair._agree(key, ours, {key: before}, Provenance.WRITTEN)
+        elif not bound.link.is_out and key in stored:
             pair._agree(key, ours, stored, Provenance.ACCEPTED)
+
+
+def _means(pair: Pair, key: str, stored: Any) -> Any:
+    """The vendor's value in our terms; itself where it has none."""
+    try:
+        return pair.rc.field_map.inward(key, stored, References())
+    except ValueProblem:
+        return stored
 
 
 def _agree_created(pair: Pair, intent: WriteIntent, stored: dict[str, Any]) -> None:
     """Bases of a record we created: what we sent, as the vendor stored it. Edits made there since stay news."""
     pair._start_bases()
-    _agree_unsent(pair, stored)
+    _agree_unsent(pair, intent.fields["external"].keys(), stored)
     refs = References()
     for key, sent in intent.fields["external"].items():
         kept = stored.get(key, sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -223,11 +224,17 @@ def ask(work: Work, pair: Pair, *, deleted_here: bool) -> Outcome:
     return Outcome.CONFLICT
 
 
-def carry_out_record_decision(work: Work, pair: Pair, *, here: SideState, there: SideState) -> Outcome | None:
+def carry_out_record_decision(
+    work: Work,
+    pair: Pair,
+    conflicts: Iterable[ConflictResolution],
+    *,
+    here: SideState,
+    there: SideState,
+) -> Outcome | None:
     """What a reviewer decided about a deletion; None if nothing is decided, or what was decided on is over."""
-    conflict = ConflictResolution.objects.filter(
-        mapping=work.mapping, group=RECORD_GROUP, status=ConflictStatus.DECIDED
-    ).first()
+    about_record = (c for c in conflicts if c.group == RECORD_GROUP and c.status == ConflictStatus.DECIDED)
+    conflict = next(about_record, None)
     if conflict is None:
         return None
     lost = here if conflict.kind == ConflictKind.DELETED_HERE else there

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.db import transaction
 
-from conflicts.models import ConflictKind
+from conflicts.models import ConflictKind, ConflictResolution
 from conflicts.services import (
     conflict_applied,
     conflict_auto_resolve,
     conflict_carry_on,
     conflict_open,
     conflict_withdraw,
-    decided_for,
+    decided_among,
+    unsettled_of,
 )
 from connectors.base.errors import RecordProblem
 from connectors.base.types import ExternalRecord
@@ -103,14 +104,19 @@ def _record_conflicts(work: Work, pair: Pair, plan: Plan, kind: ConflictKind) ->
     gone = [key for key in pair.open_conflicts if key not in waiting]
     if gone:
         conflict_withdraw(mapping=work.mapping, keys=gone, now=now)
-    for conflict in decided_for([work.mapping.id]).get(work.mapping.id, []):
+    for conflict in _settled(work, plan):
         keys = {entry["key"] for entry in conflict.fields}
-        if not keys & set(plan.settled):
-            continue
         if keys & set(plan.to_external):  # still to be sent: stays decided, with what is here now
             conflict_carry_on(conflict, local_values=dict(plan.to_local), now=now)
         else:
             conflict_applied(conflict, now=now, pushed=False)
+
+
+def _settled(work: Work, plan: Plan) -> list[ConflictResolution]:
+    """The decisions that the plan carries out, as they are now."""
+    keys = set(plan.settled)
+    decided = decided_among(unsettled_of(work.mapping.id)) if keys else []
+    return [conflict for conflict in decided if keys & {entry["key"] for entry in conflict.fields}]
 
 
 # -- out ---------------------------------------------------------------------------------------------------
@@ -161,9 +167,8 @@ def keep_written(
             last_out_at=now,
             fingerprint="" if has_news else digest(stored),
         )
-        for conflict in decided_for([work.mapping.id]).get(work.mapping.id, []):
-            if {entry["key"] for entry in conflict.fields} & set(plan.settled):
-                conflict_applied(conflict, now=now, pushed=True)
+        for conflict in _settled(work, plan):
+            conflict_applied(conflict, now=now, pushed=True)
         if has_news:
             mark_dirty(mapping_ids=[work.mapping.id], reason="changed during write", priority=2, now=now)
     pair.external, pair.external_snapshot = answer, stored

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from conflicts.services import RECORD_GROUP, as_decided, decided_for, open_values
+from conflicts.models import ConflictResolution
+from conflicts.services import RECORD_GROUP, as_decided, decided_among, unsettled_of, waiting_values
 from connectors.base.errors import ConfigurationProblem, RecordGone, StaleWrite, SyncError
 from connectors.base.types import Absence, AbsenceKind, ExternalRecord
 from integrations import breaker
@@ -150,8 +152,9 @@ def _round(work: Work) -> Outcome:
     if there is SideState.UNREACHABLE:
         return deletes.hold(work, "We can't see this record there any more: access lost, or another account.")
     local, here = _local_side(work)
-    pair = _pair(work, local, external)
-    decided = deletes.carry_out_record_decision(work, pair, here=here, there=there)
+    conflicts = unsettled_of(work.mapping.id)
+    pair = _pair(work, local, external, conflicts)
+    decided = deletes.carry_out_record_decision(work, pair, conflicts, here=here, there=there)
     if decided is not None:
         return decided
     if here is SideState.SAME and pair.local_changed():
@@ -196,7 +199,12 @@ def _carry_out(work: Work, pair: Pair, action: RecordAction, here: SideState, th
             return deletes.rest(work, pair)
 
 
-def _pair(work: Work, local: RecordState | None, external: ExternalRecord | None) -> Pair:
+def _pair(
+    work: Work,
+    local: RecordState | None,
+    external: ExternalRecord | None,
+    conflicts: Sequence[ConflictResolution],
+) -> Pair:
     mapping = work.mapping
     return Pair(
         rc=work.rc,
@@ -207,10 +215,10 @@ def _pair(work: Work, local: RecordState | None, external: ExternalRecord | None
         external=external,
         held=mapping.held,
         history=dict(mapping.history),
-        open_conflicts=open_values([mapping.id]).get(mapping.id, {}),
+        open_conflicts=waiting_values(conflicts),
         decided={
             key: value
-            for conflict in decided_for([mapping.id]).get(mapping.id, [])
+            for conflict in decided_among(conflicts)
             if conflict.group != RECORD_GROUP
             for key, value in as_decided(conflict).items()
         },

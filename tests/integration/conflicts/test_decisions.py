@@ -23,11 +23,11 @@ from conflicts.services import (
     conflict_reopen,
     conflict_revert,
     conflicts_decide_bulk,
-    decided_for,
     lease_release,
     lease_take,
     lease_take_over,
     open_values,
+    unsettled_of,
 )
 from reconcile.model import ConflictGroup, FieldConflict
 from tests.integration.pages.world import World
@@ -457,7 +457,7 @@ def test_a_field_changed_since_is_not_overwritten_but_becomes_a_new_conflict(wor
         "external": "Fix front door",
     }
     assert open_values([conflict.mapping_id]) == {}
-    assert decided_for([conflict.mapping_id]) == {}
+    assert unsettled_of(conflict.mapping_id) == []
 
 
 def test_deciding_a_taken_back_value_writes_the_record_at_once(world: World) -> None:

@@ -18,10 +18,11 @@ from conflicts.services import (
     conflict_open,
     conflict_withdraw,
     conflicts_journal,
-    decided_for,
+    decided_among,
     journal_row,
     open_values,
     rule_create,
+    unsettled_of,
 )
 from live.models import LiveEvent
 from reconcile.model import AutoDecision, ConflictGroup, Decided, FieldConflict
@@ -120,20 +121,18 @@ def test_the_planner_is_told_what_waits_by_pair(world: World) -> None:
 
 
 @pytest.mark.django_db
-def test_open_values_and_decisions_cost_one_query_each_however_many_pairs(
+def test_open_values_cost_one_query_however_many_pairs(
     world: World, django_assert_num_queries: object
 ) -> None:
     integration = world.integration()
     ids = [world.conflict(integration).mapping_id for _ in range(6)]
     with django_assert_num_queries(1):  # type: ignore[operator]
         open_values(ids)
-    with django_assert_num_queries(1):  # type: ignore[operator]
-        decided_for(ids)
 
 
 def test_a_decision_says_what_the_reviewer_saw_in_each_sides_terms(world: World) -> None:
     conflict = decide(world, world.conflict(world.integration(), fields=(TITLE, DUE)))
-    assert decided_for([conflict.mapping_id]) == {conflict.mapping_id: [conflict]}
+    assert decided_among(unsettled_of(conflict.mapping_id)) == [conflict]
     assert as_decided(conflict) == {
         "title": Decided("Fix door asap", "Fix front door", "Fix door asap", keep_external=True, push=True),
         "due_on": Decided("2025-07-08", "2025-07-03", "2025-07-08T", keep_external=True, push=True),
@@ -158,7 +157,7 @@ def test_an_applied_decision_is_closed_and_says_whether_it_was_pushed(world: Wor
         later,
         later,
     )
-    assert decided_for([conflict.mapping_id]) == {}
+    assert unsettled_of(conflict.mapping_id) == []
     assert open_values([conflict.mapping_id]) == {}
 
 
@@ -171,13 +170,13 @@ def test_an_ignored_conflict_is_handed_over_as_an_accepted_difference_once(world
         seen_version=1,
         now=world.now,
     )
-    assert as_decided(decided_for([conflict.mapping_id])[conflict.mapping_id][0])["title"] == Decided(
+    assert as_decided(unsettled_of(conflict.mapping_id)[0])["title"] == Decided(
         "Fix front door", "Fix front door", "Fix door asap", keep_external=False, push=False
     )
     conflict_applied(conflict, now=world.now, pushed=False)
     conflict.refresh_from_db()
     assert conflict.status == ConflictStatus.IGNORED
-    assert decided_for([conflict.mapping_id]) == {}
+    assert unsettled_of(conflict.mapping_id) == []
 
 
 def test_what_no_longer_differs_is_withdrawn(world: World) -> None:

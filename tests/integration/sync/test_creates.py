@@ -317,6 +317,24 @@ class TestWhatOnlyTheVendorSays:
         assert hub.fresh(task).url == "https://theirs.example"
 
 
+def test_what_the_vendor_fills_in_while_it_makes_a_record_comes_in(hub: Hub) -> None:
+    hub.vendor.normalise = lambda data: {"notes": "As our template has it", **data}
+    task = hub.create(title="Paint")
+    hub.push()
+    hub.push()
+    assert (hub.fresh(task).description, hub.pair(task).state) == ("As our template has it", "synced")
+
+
+def test_an_edit_made_there_before_the_create_is_known_comes_in(hub: Hub) -> None:
+    _declare(hub, CreateClass.MARKER)
+    task = hub.create(title="Paint")
+    with hub.killed("after_call"):
+        hub.push()
+    hub.vendor.change(hub.vendor.of("card")[0], notes="Written there")
+    _until_quiet(hub)
+    assert (hub.fresh(task).description, hub.pair(task).state) == ("Written there", "synced")
+
+
 def test_a_record_of_one_resource_is_not_made_as_another_when_it_is_edited(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
