@@ -22,9 +22,11 @@ from connectors.base.types import ExternalRecord, Resource
 from integrations.models import Integration, JobKind, JobStatus, Mapping, SyncJob
 from integrations.ratelimit import SharedGate
 from integrations.services.control import integration_create
+from integrations.services.fieldmaps import field_map_save
 from integrations.services.jobs import job_request
 from integrations.services.marks import mark_dirty
 from integrations.services.statusmaps import status_map_refresh
+from sync.context import link_as_dict
 from sync.services.jobs import job_run
 from tests.contract.test_every_connector import FIXTURES
 from tests.sandbox_fixtures import Stand
@@ -130,14 +132,14 @@ class Hub:
 
 
 @pytest.fixture
-def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Hub]:
+def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hub]:
     """An integration of that stand-in, both ways, with everything that its listing holds brought in.
 
-    As the stand-in's limit, so the hub's own budget is lifted: a quota of thirty an hour would be waited out here.
+    ``types`` maps resources to other record types than the usual ones. As the stand-in's limit, so the hub's own budget is lifted: a quota of thirty an hour would be waited out here.
     """
     monkeypatch.setattr(SharedGate, "acquire", lambda self, quota_class, budget, *, cost=1: None)
 
-    def make(slug: str) -> Hub:
+    def make(slug: str, types: Mapping_[str, str] | None = None) -> Hub:
         stand = open_stand(slug)
         stand.vendor.turn(limit_per_minute=100_000)
         tenant = Tenant.objects.create(name="Harbour", slug="harbour")
@@ -157,8 +159,18 @@ def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -
             sync_frequency="manual",
         )
         hub = Hub(stand, integration, person)
+        for name, record_type in (types or {}).items():
+            links = registry.get(integration.connector).resource(name, stand.settings).links_for(record_type)
+            field_map_save(
+                integration=integration,
+                resource=name,
+                links=[link_as_dict(link) for link in links],
+                record_type=record_type,
+                user=person,
+            )
         for resource in hub.resources:
-            if resource.status_links:
+            links = resource.links_for((types or {}).get(resource.name, resource.record_type))
+            if {link.key or link.local for link in links}.intersection(resource.status_links):
                 status_map_refresh(integration=integration, resource=resource.name, user=person)
         job = hub.run(JobKind.INITIAL)
         assert job.status == JobStatus.SUCCEEDED, (job.status, job.result)
