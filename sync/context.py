@@ -18,7 +18,7 @@ from connectors.base.types import LinkSpec, Resource
 from integrations.models import FieldMap, Integration, Mapping, StatusMap
 from reconcile.fieldmap import CompiledMap, compile_field_map, parse_field_map
 from reconcile.model import DeletePolicy, Direction, FieldRule, Policy, Rule, Strategy
-from workspace.kinds import derived_fields, record_kinds
+from workspace.kinds import derived_fields, record_kinds, reference_targets
 from workspace.models import Member
 
 
@@ -108,7 +108,7 @@ class IntegrationContext:
         saved = self._maps.get(name)
         record_type = saved.record_type if saved else resource.record_type
         links = saved.links if saved else [link_as_dict(spec) for spec in resource.links]
-        links = [self._with_statuses(resource, link) for link in links]
+        links = [self._with_statuses(resource, link) for link in links if self._fits(link, record_type)]
         return ResourceContext(
             integration=self.integration,
             connector=self.connector,
@@ -119,6 +119,19 @@ class IntegrationContext:
             policy=_policy(self.integration, name, _derived_keys(links, record_type)),
             delete_policy=DeletePolicy(self.integration.delete_policy),
         )
+
+    def _fits(self, link: dict[str, Any], record_type: str) -> bool:
+        """False for a reference to records that are kept here as another type than the field points to: to an epic as a
+        task's parent, where epics are projects.
+        """
+        name = (link.get("transform") or {}).get("resource")
+        target = reference_targets(record_type).get(link["local"])
+        declared = {
+            each.name: each.record_type for each in self.connector.resources_of(self.integration.options)
+        }
+        if target is None or name not in declared:
+            return True
+        return target == (self._maps[name].record_type if name in self._maps else declared[name])
 
     def _with_statuses(self, resource: Resource, link: dict[str, Any]) -> dict[str, Any]:
         """The status table people edit becomes the options of the link's enum transform."""

@@ -208,7 +208,7 @@ MILESTONE = Resource(
     links=(
         LinkSpec("title", "title", required=True),
         LinkSpec("description", "description", _TEXT),
-        LinkSpec("state", "state"),
+        LinkSpec("state", "state", {"name": "enum", "map": {"active": "open", "closed": "closed"}}),
         LinkSpec("start_on", "start_date", {"name": "date"}),
         LinkSpec("due_on", "due_date", {"name": "date"}),
     ),

@@ -25,6 +25,7 @@ LIKE = {
     "website": "https://example.com/elsewhere",
     "colour": "#3366cc",
     "currency": "USD",
+    "state": "closed",
 }
 
 
