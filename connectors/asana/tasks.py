@@ -256,9 +256,11 @@ def task_write(
             case "hub.labels":
                 _plan_tags(write, value, current)
             case "hub.priority":
-                _plan_custom(write, custom, priority_field, None if value in ("none", "") else value, path)
+                wanted = None if value in ("none", "") else value
+                _plan_custom(write, custom, priority_field, wanted, path, is_new=not current)
             case _ if path.startswith("custom."):
-                _plan_custom(write, custom, path.removeprefix("custom.").strip('"'), value, path)
+                gid = path.removeprefix("custom.").strip('"')
+                _plan_custom(write, custom, gid, value, path, is_new=not current)
             case _:
                 raise RecordProblem(f"Asana does not let {path} be written.", field=path)
     _complete_dates(write.body, current)
@@ -298,12 +300,12 @@ def _plan_tags(write: TaskWrite, value: Any, current: Mapping[str, Any]) -> None
 
 
 def _plan_custom(
-    write: TaskWrite, custom: Mapping[str, CustomField], gid: str, value: Any, path: str
+    write: TaskWrite, custom: Mapping[str, CustomField], gid: str, value: Any, path: str, *, is_new: bool
 ) -> None:
     known = custom.get(gid)
+    if value in (None, "") and (known is None or is_new):
+        return
     if known is None:
-        if value in (None, ""):
-            return
         what = "no priority field" if path == "hub.priority" else f"no custom field {gid}"
         raise RecordProblem(f"The project has {what}.", field=path)
     try:

@@ -94,7 +94,14 @@ def _block(node: Node, depth: int) -> str:
 
 
 def _inline(nodes: list[Any], depth: int) -> str:
-    return "".join(_INLINE.get(str(node.get("type", "")), _placeholder)(node) for node in nodes)
+    line = ""
+    for node in nodes:
+        kind = str(node.get("type", ""))
+        if kind == "text":
+            line += _text(node, starts_line=not line.rpartition("\n")[2].strip())
+        else:
+            line += _INLINE.get(kind, _placeholder)(node)
+    return line
 
 
 def _placeholder(node: Node) -> str:
@@ -107,14 +114,14 @@ def _placeholder(node: Node) -> str:
     return escape_text(str(text)) if text else f"\\[{escape_text(str(node.get('type', '?')))}\\]"
 
 
-def _text(node: Node) -> str:
+def _text(node: Node, *, starts_line: bool) -> str:
     text = str(node.get("text", ""))
     marks = {str(mark.get("type")): mark for mark in _list(node, "marks")}
     if "code" in marks:
         fence = "``" if "`" in text else "`"
         body = f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
     else:
-        body = escape_text(text)
+        body = escape_text(text, starts_line=starts_line)
         lead, core, tail = _split_spaces(body)
         if core:
             for mark, sign in (("em", "*"), ("strong", "**"), ("strike", "~~")):
@@ -227,7 +234,6 @@ _BLOCKS: Mapping[str, Callable[[Node, int], str]] = {
     "table": _table,
 }
 _INLINE: Mapping[str, Callable[[Node], str]] = {
-    "text": _text,
     "hardBreak": lambda node: "\\\n",
     "inlineCard": _card,
 }

@@ -71,6 +71,26 @@ _MERGED = re.compile(r"\b(?:col|row)span\s*=\s*[\"']?\s*(?!1[\"'\s>])\d", re.IGN
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
+_INLINE = frozenset(
+    [
+        "a",
+        "abbr",
+        "b",
+        "code",
+        "del",
+        "em",
+        "i",
+        "img",
+        "ins",
+        "s",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "u",
+    ]
+)
 _SPECIAL = re.compile(r"([\\`*\[\]]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|~(?=~)|(?<=~)~)")
 _LINE_START = re.compile(
     r"^([^\S\n]*)(#{1,6}(?=\s|$)|[+\-](?=\s|$)|\d{1,9}[.)](?=\s|$)|>|=+(?=\s*$)|[|:\-](?=[|:\- ]*$))",
@@ -78,9 +98,14 @@ _LINE_START = re.compile(
 )
 
 
-def escape_text(text: str) -> str:
-    """Plain text such that Markdown shows it as it is; signs that mean nothing where they stand stay bare."""
-    return _LINE_START.sub(_escape_start, _SPECIAL.sub(r"\\\1", text))
+def escape_text(text: str, *, starts_line: bool = True) -> str:
+    """Plain text such that Markdown shows it as it is; signs that mean nothing where they stand stay bare.
+
+    ``starts_line`` False if something stands before it on its line: a dash there begins no list.
+    """
+    first, line_end, rest = ("", "", text) if starts_line else text.partition("\n")
+    special = _SPECIAL.sub(r"\\\1", first), _SPECIAL.sub(r"\\\1", rest)
+    return special[0] + line_end + _LINE_START.sub(_escape_start, special[1])
 
 
 def _escape_start(match: re.Match[str]) -> str:
@@ -119,8 +144,12 @@ class _Converter(MarkdownConverter):
             names = (code.get("class") or []) if code is not None else []
             return next((name[9:] for name in names if name.startswith("language-")), "")
 
+    def process_text(self, el: Any, parent_tags: Any = None) -> str:
+        self._starts_line = _starts_line(el)
+        return str(super().process_text(el, parent_tags))
+
     def escape(self, text: str, parent_tags: Any) -> str:
-        escaped = escape_text(text) if text else ""
+        escaped = escape_text(text, starts_line=self._starts_line) if text else ""
         return escaped.replace("|", "\\|") if "td" in parent_tags or "th" in parent_tags else escaped
 
     def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:
@@ -131,6 +160,21 @@ class _Converter(MarkdownConverter):
         while fence in text:
             fence += "`"
         return f"\n\n{fence}{self.Options.code_language_callback(el)}\n{text}\n{fence}\n\n"
+
+
+def _starts_line(text: Any) -> bool:
+    """True unless something inline stands before this text on its line."""
+    node = text
+    while node is not None and (node is text or node.name in _INLINE):
+        before = node.previous_sibling
+        while (
+            before is not None and not before.get_text().strip() and before.name in (None, *_INLINE - {"img"})
+        ):
+            before = before.previous_sibling
+        if before is not None:
+            return bool(before.name) and before.name not in _INLINE
+        node = node.parent
+    return True
 
 
 def html_to_markdown(html: str) -> str:

@@ -135,16 +135,17 @@ class Hub:
 def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hub]:
     """An integration of that stand-in, both ways, with everything that its listing holds brought in.
 
-    ``types`` maps resources to other record types than the usual ones. As the stand-in's limit, so the hub's own budget is lifted: a quota of thirty an hour would be waited out here.
+    ``types`` maps resources to other record types than the usual ones; with ``creates`` False what is only here is not made
+    there. As the stand-in's limit, so the hub's own budget is lifted: a quota of thirty an hour would be waited out here.
     """
     monkeypatch.setattr(SharedGate, "acquire", lambda self, quota_class, budget, *, cost=1: None)
 
-    def make(slug: str, types: Mapping_[str, str] | None = None) -> Hub:
+    def make(slug: str, types: Mapping_[str, str] | None = None, *, creates: bool = True) -> Hub:
         stand = open_stand(slug)
         stand.vendor.turn(limit_per_minute=100_000)
-        tenant = Tenant.objects.create(name="Harbour", slug="harbour")
-        person = User.objects.create_user("rita")
-        Membership.objects.create(user=person, tenant=tenant, role=Role.MANAGER)
+        tenant, _ = Tenant.objects.get_or_create(name="Harbour", slug="harbour")
+        person, _ = User.objects.get_or_create(username="rita")
+        Membership.objects.get_or_create(user=person, tenant=tenant, role=Role.MANAGER)
         integration, _ = integration_create(
             tenant=tenant,
             user=person,
@@ -155,7 +156,7 @@ def connect(open_stand: Callable[..., Stand], monkeypatch: pytest.MonkeyPatch) -
             secrets=_secrets(stand),
             activate=True,
             conflict_strategy="manual_review",
-            create_missing_externally=True,
+            create_missing_externally=creates,
             sync_frequency="manual",
         )
         hub = Hub(stand, integration, person)

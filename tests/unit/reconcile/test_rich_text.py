@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
 
 import pytest
@@ -195,3 +196,39 @@ def test_plain_words_in_adf_and_html_settle_after_one_pass(text: str) -> None:
 def test_strip_sends_only_the_words() -> None:
     link = bound(Kind.RICH_TEXT, t("rich_text", format="plain", strip=True))
     assert link.outward("# A\n\n**b** [c](https://x.y)\n\n- d", BOOK) == "A\nb c\nd"
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [
+        ("<p>Told by <strong>her</strong>:</p>", "Told by **her**:"),
+        ("<p>a <b>x</b> - y</p>", "a **x** - y"),
+        ("<p><b></b>- x</p>", "\\- x"),
+        ("<p>a<br>- y</p>", "a\\\n\\- y"),
+        ("<p><b>x</b>\n- y</p>", "**x**\n\\- y"),
+    ],
+)
+def test_a_sign_is_escaped_only_where_it_begins_a_line(html: str, markdown: str) -> None:
+    assert html_to_markdown(html) == markdown
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "b", "i", "a"]), st.text("-+#>:|1.) x\n=", min_size=1, max_size=6)),
+        max_size=5,
+    )
+)
+def test_signs_between_inline_marks_show_as_they_are(parts: list[tuple[str, str]]) -> None:
+    """Whatever stands before them on their line: Markdown makes no list, heading or quote of them."""
+    html = "".join(
+        f"<{tag}>{text}</{tag}>" if tag else text for tag, text in ((t, escape(x)) for t, x in parts)
+    )
+    shown = markdown_to_html(html_to_markdown(f"<p>{html}</p>"))
+    assert not re.search(r"<(ul|ol|li|h\d|blockquote|hr|table|pre)\b", shown), shown
+
+
+def test_a_sign_in_a_document_of_nodes_is_escaped_only_where_it_begins_a_line() -> None:
+    strong = {"type": "text", "text": "x", "marks": [{"type": "strong"}]}
+    nodes = [strong, {"type": "text", "text": "- y"}, {"type": "hardBreak"}, {"type": "text", "text": "- z"}]
+    document = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": nodes}]}
+    assert adf_to_markdown(document) == "**x**- y\\\n\\- z"
