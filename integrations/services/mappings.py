@@ -22,7 +22,7 @@ from integrations.models import (
 )
 from integrations.services.jobs import RUNNING_STATUSES, resources_of
 from integrations.services.logs import log_write
-from integrations.services.marks import drains_wake, mark_dirty
+from integrations.services.marks import RELEASED, drains_wake, mark_dirty
 from integrations.services.problems import InvalidSettings, NotNow
 from live.feed import publish, sync_room
 from workspace.kinds import record_spec
@@ -203,10 +203,6 @@ def mapping_create_again(*, mapping: Mapping, user: Any, now: datetime | None = 
         _mark(mapping, "create again", now)
         _noted(mapping, "mapping.created_again", user, "The record is sent again: it did not arrive.", now)
     return mapping
-
-
-#: the mark of a deletion that a person let go on although it is over the budget
-RELEASED = "released"
 
 
 def mapping_release(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:

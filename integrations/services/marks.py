@@ -22,6 +22,10 @@ T = TypeVar("T")
 _HELD = Q(is_dead=True) | Q(state__in=[MappingState.HELD, MappingState.QUARANTINED])
 
 
+#: a person lets a deletion go on that the budget held back
+RELEASED = "released"
+
+
 def mark_dirty(
     *,
     mapping_ids: Collection[UUID | str] | None = None,
@@ -86,7 +90,10 @@ def _mark(reason: str, priority: int, method: str, now: datetime) -> dict[str, A
     return {
         "dirty_at": Coalesce(F("dirty_at"), Value(now)),
         "dirty_seq": F("dirty_seq") + 1,
-        "dirty_reason": reason[:40],
+        "dirty_reason": Case(  # what a person released stays released until it is worked off
+            When(dirty_at__isnull=False, dirty_reason=RELEASED, then=Value(RELEASED)),
+            default=Value(reason[:40]),
+        ),
         "priority": Case(
             When(dirty_at__isnull=True, then=Value(priority)),
             default=Least(F("priority"), Value(priority)),

@@ -146,7 +146,7 @@ class _Converter(MarkdownConverter):
 
     def process_text(self, el: Any, parent_tags: Any = None) -> str:
         self._starts_line = _starts_line(el)
-        return str(super().process_text(el, parent_tags))
+        return str(super().process_text(el, parent_tags))  # type: ignore[misc]
 
     def escape(self, text: str, parent_tags: Any) -> str:
         escaped = escape_text(text, starts_line=self._starts_line) if text else ""

@@ -12,7 +12,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from conflicts.services import conflict_applied
-from connectors.base.errors import AlreadyExists, ConfigurationProblem, RecordProblem, Retryable, SyncError
+from connectors.base.errors import (
+    AlreadyExists,
+    ConfigurationProblem,
+    PermissionProblem,
+    RecordProblem,
+    Retryable,
+    SyncError,
+)
 from connectors.base.types import Can, CreateClass, ExternalRecord
 from integrations.models import IntentState, Mapping, MappingState, Operation, WriteIntent, WriteKind
 from reconcile.digest import digest
@@ -240,8 +247,10 @@ def _open_intent(work: Work, pair: Pair, sent: dict[str, Any]) -> WriteIntent:
     return intent
 
 
-def _send(work: Work, intent: WriteIntent) -> ExternalRecord:
-    """The create itself. A failure that proves nothing was made closes the intent."""
+def _send(work: Work, intent: WriteIntent, *, repeats: bool = False) -> ExternalRecord:
+    """The create itself. A failure that proves nothing was made closes the intent; one of a repeated call tells nothing of
+    the call before.
+    """
     fields = work.rc.field_map.external_writes(intent.fields["external"])
     try:
         answer = work.client.create(work.rc.name, fields, key=intent.key, parent_id=work.parent_id)
@@ -252,11 +261,12 @@ def _send(work: Work, intent: WriteIntent) -> ExternalRecord:
         _adopt_existing(work, exists.external_id)
         raise Again("it was there already") from exists
     except Retryable as error:
-        if not error.ambiguous:  # nothing was made: the same intent goes again
+        if not error.ambiguous and not repeats:  # nothing was made: the same intent goes again
             WriteIntent.objects.filter(id=intent.id).update(sent_at=None)
         raise
-    except (RecordProblem, ConfigurationProblem):
-        _close_intent(intent, IntentState.FAILED, "refused")
+    except (RecordProblem, ConfigurationProblem) as error:
+        if not repeats or not isinstance(error, PermissionProblem | ConfigurationProblem):
+            _close_intent(intent, IntentState.FAILED, "refused")
         raise
     if not answer.complete:
         answer = work.client.get(work.rc.name, answer.id, parent_id=work.parent_id)
@@ -348,6 +358,27 @@ def _agree_unsent(pair: Pair, sent: Collection[str], stored: dict[str, Any]) -> 
             pair._agree(key, ours, stored, Provenance.ACCEPTED)
 
 
+def recall_sent(work: Work, pair: Pair) -> None:
+    """Bases from a create of ours that a person linked by hand, for what the record there still holds as we sent it: that is
+    no news from there, and what was edited here since is.
+    """
+    intent = WriteIntent.objects.filter(mapping=work.mapping, kind=WriteKind.CREATE, sent_at__isnull=False)
+    sent = intent.order_by("created_at").values_list("fields", flat=True).last()
+    if sent is None:
+        return
+    stored = pair.external_snapshot
+    kept = [key for key, value in sent["external"].items() if key in stored and _is_as_sent(pair, key, value)]
+    if kept:
+        pair._start_bases()
+    for key in kept:
+        pair._agree(key, sent["local"].get(key), stored, Provenance.WRITTEN)
+
+
+def _is_as_sent(pair: Pair, key: str, sent: Any) -> bool:
+    stored = pair.external_snapshot[key]
+    return bool(stored == sent) or is_explained(_means(pair, key, sent), _means(pair, key, stored))
+
+
 def _means(pair: Pair, key: str, stored: Any) -> Any:
     """The vendor's value in our terms; itself where it has none."""
     try:
@@ -406,7 +437,7 @@ def settle_open_intent(work: Work) -> None:
     match work.rc.resource.create_class:
         case CreateClass.KEYED | CreateClass.UPSERT:
             # the same key and the same fields again make no second record; what changed since flows as an edit
-            _adopt_found(work, intent, _send(work, intent))
+            _adopt_found(work, intent, _send(work, intent, repeats=True))
             raise Again("an interrupted create was completed")
         case CreateClass.MARKER:
             _look_up(work, intent)

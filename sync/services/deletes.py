@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +13,7 @@ from conflicts.services import RECORD_GROUP, conflict_applied, conflict_open, co
 from connectors.base.errors import RecordGone, RecordProblem
 from connectors.base.types import Can
 from integrations.models import Integration, IntentState, Mapping, MappingState, Operation, WriteIntent
-from integrations.services.mappings import RELEASED
+from integrations.services.marks import RELEASED
 from reconcile.model import ConflictGroup, DeletePolicy, FieldConflict, SideState
 from sync import leases
 from sync.journal import log_pair
@@ -316,10 +316,28 @@ def _keep(work: Work, conflict: ConflictResolution) -> None:
                 now=now,
             )
         else:
+            gone = mapping.external_id
             leases.save(
                 mapping, external_id=None, base_local=None, base_external=None, provenance={}, fingerprint=""
             )
+            _bury_there(work, str(gone), now)
         _done(conflict, pushed=conflict.kind == ConflictKind.DELETED_THERE)
+
+
+def _bury_there(work: Work, external_id: str, now: datetime) -> None:
+    """A tombstone for what was deleted there: a listing that lags may show it once more."""
+    mapping = work.mapping
+    Mapping.objects.create(
+        tenant_id=mapping.tenant_id,
+        integration=work.integration,
+        resource=mapping.resource,
+        record_type=mapping.record_type,
+        external_id=external_id,
+        external_parent_id=mapping.external_parent_id,
+        state=MappingState.TOMBSTONE,
+        state_reason="Deleted there. Its record here was kept and made there anew.",
+        created_at=now,
+    )
 
 
 def _done(conflict: ConflictResolution, *, pushed: bool) -> None:

@@ -19,7 +19,7 @@ from django.db.models import Q
 from conflicts.models import ConflictKind
 from conflicts.services import conflict_open, conflicts_journal, journal_row, open_values
 from connectors.base.types import ExternalRecord, Page
-from integrations.models import Mapping, MappingState, SyncJob, SyncMethod
+from integrations.models import Mapping, MappingState, SyncJob, SyncMethod, WriteIntent, WriteKind
 from integrations.services.marks import mark_dirty
 from live.feed import sync_room
 from live.gathering import MANY_IDS, publish_many
@@ -232,10 +232,12 @@ def plan_changed(run: PageRun, changed: dict[UUID, ExternalRecord], counts: Page
         ids=[m.record_id for m in mappings.values() if m.record_id],
     )
     waiting = open_values(list(mappings))
+    linked = _linked_creates([mapping.id for mapping in mappings.values() if mapping.base_local is None])
     pairs: list[tuple[Mapping, Pair]] = []
     for mapping_id, mapping in mappings.items():
         local = states.get(mapping.record_id) if mapping.record_id else None
-        if local is None or local.deleted_at or not _both_in_scope(run.rc, local, changed[mapping_id]):
+        is_single = local is None or local.deleted_at is not None or mapping_id in linked
+        if local is None or is_single or not _both_in_scope(run.rc, local, changed[mapping_id]):
             nominate([mapping_id], reason="changed", run=run)
             counts.outcomes["marked"] += 1
             continue
@@ -243,6 +245,14 @@ def plan_changed(run: PageRun, changed: dict[UUID, ExternalRecord], counts: Page
     refs = _references(run.rc, [pair for _, pair in pairs])
     offset = run.rc.integration.clock_offset_seconds
     return [(mapping, pair, pair.plan(refs, clock_offset=offset)) for mapping, pair in pairs]
+
+
+def _linked_creates(mapping_ids: list[UUID]) -> set[UUID]:
+    """Those that a create of ours may have made: what it sent decides, so they are looked at one by one."""
+    sent = WriteIntent.objects.filter(
+        mapping_id__in=mapping_ids, kind=WriteKind.CREATE, sent_at__isnull=False
+    )
+    return set(sent.values_list("mapping_id", flat=True)) if mapping_ids else set()
 
 
 def _locked(ids: list[UUID], now: datetime) -> dict[UUID, Mapping]:

@@ -154,6 +154,8 @@ def _round(work: Work) -> Outcome:
     local, here = _local_side(work)
     conflicts = unsettled_of(work.mapping.id)
     pair = _pair(work, local, external, conflicts)
+    if pair.bases is None and local is not None and external is not None:
+        creates.recall_sent(work, pair)
     decided = deletes.carry_out_record_decision(work, pair, conflicts, here=here, there=there)
     if decided is not None:
         return decided

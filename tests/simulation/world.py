@@ -30,6 +30,7 @@ from integrations.models import (
     MappingState,
     SyncJob,
 )
+from integrations.services.mappings import mapping_release
 from integrations.services.marks import mark_dirty
 from sync.runtime import use_runtime
 from sync.services import deliveries, drains, jobs, maintenance, outbox
@@ -444,6 +445,10 @@ class World:
             Integration.objects.filter(id=integration_id).update(
                 breaker_state="closed", breaker_failures=0, status="ACTIVE"
             )
+        held_back = Mapping.objects.filter(tenant=self.tenant, state=MappingState.QUARANTINED)
+        for mapping in held_back.select_related("integration"):
+            mapping_release(mapping=mapping, user=self.reviewer, now=self.clock)
+        for integration_id in self.vendors:
             for job in SyncJob.objects.filter(integration_id=integration_id, finished_at__isnull=True):
                 jobs.job_run(job_id=job.id)
             self._poll_fully(integration_id)

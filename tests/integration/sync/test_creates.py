@@ -9,13 +9,15 @@ import pytest
 
 from connectors.base.errors import (
     AlreadyExists,
+    ConfigurationProblem,
     ContractBroken,
+    PermissionProblem,
     RateLimited,
     RecordProblem,
     Retryable,
 )
 from connectors.base.types import CreateClass, LinkSpec
-from integrations.models import IntentState, Mapping, WriteIntent
+from integrations.models import Integration, IntentState, Mapping, WriteIntent
 from integrations.services.mappings import mapping_create_again, mapping_link_existing
 from tests.integration.sync.hub import Hub
 from tests.integration.sync.vendor import BLANKS
@@ -353,3 +355,60 @@ def test_a_record_of_one_resource_is_not_made_as_another_when_it_is_edited(
     hub.create(title="New here")
     hub.push()
     assert len(hub.vendor.of("card")) == 2 and hub.vendor.of("epic") == []
+
+
+def test_a_repeat_that_is_turned_away_tells_nothing_of_the_first_call(hub: Hub) -> None:
+    """The record is there already: an edit made here meanwhile is an edit of it, not the words of a new create."""
+    _declare(hub, CreateClass.KEYED)
+    task = hub.create(title="Paint", description="Red")
+    hub.vendor.fail("create", LOST, after=True)
+    hub.push()
+    hub.vendor.fail("create", RateLimited("Later.", retry_after=5))
+    hub.clock.wait(minutes=1)
+    hub.push()
+    hub.edit(task, description="Blue")
+    _until_quiet(hub)
+    (card,) = hub.vendor.of("card")
+    assert (hub.fresh(task).description, card.data["notes"]) == ("Blue", "Blue")
+
+
+@pytest.mark.parametrize(
+    "problem", [ConfigurationProblem("The token is gone.", status=401), PermissionProblem("No.", status=403)]
+)
+def test_a_repeat_without_access_leaves_the_create_open(hub: Hub, problem: Exception) -> None:
+    _declare(hub, CreateClass.KEYED)
+    hub.create(title="Paint")
+    hub.vendor.fail("create", LOST, after=True)
+    hub.push()
+    hub.vendor.fail("create", problem)
+    hub.clock.wait(minutes=1)
+    hub.push()
+    assert WriteIntent.objects.get().state == IntentState.OPEN
+    Integration.objects.update(status="ACTIVE")
+    Mapping.objects.update(is_dead=False, next_attempt_at=None)
+    _until_quiet(hub)
+    assert len(hub.vendor.of("card")) == 1
+
+
+def test_a_create_that_a_person_found_there_is_no_news_where_it_holds_what_was_sent(hub: Hub) -> None:
+    _declare(hub, CreateClass.UNPROVABLE)
+    task = hub.create(title="Paint", description="Red")
+    hub.vendor.fail("create", LOST, after=True)
+    hub.push()
+    hub.clock.wait(minutes=10)
+    hub.push()
+    assert hub.pair(task).state == "in_doubt"
+    hub.edit(task, description="")
+    (card,) = hub.vendor.of("card")
+    mapping_link_existing(
+        integration=hub.integration,
+        resource="card",
+        record_type="task",
+        record_id=task.pk,
+        external_id=card.id,
+        user=hub.person,
+        now=hub.clock.at,
+    )
+    hub.sync(full=True)
+    assert (hub.fresh(task).description, card.data["notes"]) == ("", None)
+    assert hub.pair(task).state == "synced"

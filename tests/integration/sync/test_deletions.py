@@ -220,6 +220,7 @@ def test_quarantine_does_not_leak_as_days_go_by_until_a_person_releases_it(hub: 
     assert Mapping.objects.filter(state="quarantined").count() == 3 and _alive(hub) == 7
     for pair in Mapping.objects.filter(state="quarantined"):
         mapping_release(mapping=pair, user=hub.person, now=hub.clock.at)
+    hub.pull(full=True)  # a poll in between marks them once more
     hub.push()
     assert _alive(hub) == 4 and not Mapping.objects.filter(state="quarantined").exists()
 
@@ -377,3 +378,20 @@ def test_an_absence_that_turns_out_to_be_presence_syncs(
     hub.take_deliveries()
     hub.push()
     assert hub.fresh(task).title == "Moved to another list"
+
+
+def test_what_was_made_anew_there_does_not_come_in_again_from_a_listing_that_lags(
+    hub: Hub, linked: Linked
+) -> None:
+    hub.configure(delete_policy="ask")
+    task, card = linked()
+    hub.edit(task, title="Kept")
+    hub.vendor.remove(card)
+    hub.sync(full=True)
+    hub.decide(hub.open_conflict(), "keep_and_recreate")
+    hub.push()
+    card.is_deleted = False  # the listing still shows it
+    hub.sync(full=True)
+    card.is_deleted = True
+    assert _alive(hub) == 1
+    assert Mapping.objects.live().count() == 1
