@@ -149,7 +149,7 @@ class Pair:
         A field that is also to be sent out agrees on what was just taken in, on both sides: what is here then
         is an ordinary local change on top of it, even if the push comes much later or never came.
         """
-        self._start_bases()
+        self.start_bases()
         assert self.base_local is not None and self.base_external is not None
         for key, value in plan.to_local.items():
             if key in self.external_snapshot:
@@ -161,10 +161,10 @@ class Pair:
                 is_whole = kept.get(key, value) == value
                 self.provenance[key] = (Provenance.EQUAL if is_whole else Provenance.WRITTEN).value
         for key in plan.agreed:
-            self._agree(key, self.local_snapshot.get(key), self.external_snapshot, Provenance.EQUAL)
+            self.agree_on(key, self.local_snapshot.get(key), self.external_snapshot, Provenance.EQUAL)
         for key in plan.accepted:
             value = plan.to_local.get(key, self.local_snapshot.get(key))
-            self._agree(key, value, self.external_snapshot, Provenance.ACCEPTED)
+            self.agree_on(key, value, self.external_snapshot, Provenance.ACCEPTED)
 
     def _agree_on_theirs(self, key: str) -> None:
         """The local base becomes what the other side holds, in our terms, where it has a meaning here."""
@@ -180,17 +180,17 @@ class Pair:
 
     def agree_sent_out(self, plan: Plan, answer: Snapshot) -> None:
         """Move the bases of what the vendor now really holds (read back, D4)."""
-        self._start_bases()
+        self.start_bases()
         for key in plan.to_external:
             value = plan.to_local.get(key, self.local_snapshot.get(key))
-            self._agree(key, value, answer, Provenance.WRITTEN)
+            self.agree_on(key, value, answer, Provenance.WRITTEN)
 
     def agree_created_locally(self, values: Snapshot, kept: Snapshot) -> None:
         """A record was made here from the external one: every key that was taken over agrees.
 
         ``kept`` is what the record really holds; what stayed empty on both sides agrees too.
         """
-        self._start_bases()
+        self.start_bases()
         assert self.base_local is not None and self.base_external is not None
         for key, there in self.external_snapshot.items():
             if key in values:
@@ -207,12 +207,12 @@ class Pair:
                 continue
             self.base_external[key] = there
 
-    def _start_bases(self) -> None:
+    def start_bases(self) -> None:
         self.base_local = dict(self.base_local or {})
         self.base_external = dict(self.base_external or {})
         self.provenance = dict(self.provenance)
 
-    def _agree(self, key: str, local: JSON, external: Snapshot, provenance: Provenance) -> None:
+    def agree_on(self, key: str, local: JSON, external: Snapshot, provenance: Provenance) -> None:
         assert self.base_local is not None and self.base_external is not None
         self.base_local[key] = local
         if key in external:
@@ -240,8 +240,8 @@ class Pair:
                 continue
             if there == (self.base_external or {}).get(key) or not self._is_form_of(key, sent, there):
                 continue
-            self._start_bases()
-            self._agree(key, ours, self.external_snapshot, Provenance.WRITTEN)
+            self.start_bases()
+            self.agree_on(key, ours, self.external_snapshot, Provenance.WRITTEN)
             self.landed.add(key)
 
     def _is_form_of(self, key: str, sent: JSON, there: JSON) -> bool:

@@ -98,7 +98,7 @@ def _inline(nodes: list[Any], depth: int) -> str:
     for node in nodes:
         kind = str(node.get("type", ""))
         if kind == "text":
-            line += _text(node, starts_line=not line.rpartition("\n")[2].strip())
+            line += _text(node, before=line.rpartition("\n")[2].strip())
         else:
             line += _INLINE.get(kind, _placeholder)(node)
     return line
@@ -114,14 +114,14 @@ def _placeholder(node: Node) -> str:
     return escape_text(str(text)) if text else f"\\[{escape_text(str(node.get('type', '?')))}\\]"
 
 
-def _text(node: Node, *, starts_line: bool) -> str:
+def _text(node: Node, *, before: str) -> str:
     text = str(node.get("text", ""))
     marks = {str(mark.get("type")): mark for mark in _list(node, "marks")}
     if "code" in marks:
         fence = "``" if "`" in text else "`"
         body = f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
     else:
-        body = escape_text(text, starts_line=starts_line)
+        body = escape_text(text, before=before)
         lead, core, tail = _split_spaces(body)
         if core:
             for mark, sign in (("em", "*"), ("strong", "**"), ("strike", "~~")):

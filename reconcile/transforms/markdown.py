@@ -98,14 +98,16 @@ _LINE_START = re.compile(
 )
 
 
-def escape_text(text: str, *, starts_line: bool = True) -> str:
+def escape_text(text: str, *, before: str = "") -> str:
     """Plain text such that Markdown shows it as it is; signs that mean nothing where they stand stay bare.
 
-    ``starts_line`` False if something stands before it on its line: a dash there begins no list.
+    ``before`` stands in front of it on its line: a dash behind it begins no list, a dot behind a number may.
     """
-    first, line_end, rest = ("", "", text) if starts_line else text.partition("\n")
-    special = _SPECIAL.sub(r"\\\1", first), _SPECIAL.sub(r"\\\1", rest)
-    return special[0] + line_end + _LINE_START.sub(_escape_start, special[1])
+    first, line_end, rest = text.partition("\n") if before else ("", "", text)
+    first, rest = _SPECIAL.sub(r"\\\1", first), _SPECIAL.sub(r"\\\1", rest)
+    if before.isdigit() and first[:1] in (".", ")"):
+        first = f"\\{first}"
+    return first + line_end + _LINE_START.sub(_escape_start, rest)
 
 
 def _escape_start(match: re.Match[str]) -> str:
@@ -145,11 +147,11 @@ class _Converter(MarkdownConverter):
             return next((name[9:] for name in names if name.startswith("language-")), "")
 
     def process_text(self, el: Any, parent_tags: Any = None) -> str:
-        self._starts_line = _starts_line(el)
+        self._before = _before_on_line(el).strip()
         return str(super().process_text(el, parent_tags))  # type: ignore[misc]
 
     def escape(self, text: str, parent_tags: Any) -> str:
-        escaped = escape_text(text, starts_line=self._starts_line) if text else ""
+        escaped = escape_text(text, before=self._before) if text else ""
         return escaped.replace("|", "\\|") if "td" in parent_tags or "th" in parent_tags else escaped
 
     def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:
@@ -162,19 +164,22 @@ class _Converter(MarkdownConverter):
         return f"\n\n{fence}{self.Options.code_language_callback(el)}\n{text}\n{fence}\n\n"
 
 
-def _starts_line(text: Any) -> bool:
-    """True unless something inline stands before this text on its line."""
-    node = text
+def _before_on_line(text: Any) -> str:
+    """What stands before this text on its line, without its marks."""
+    found, node = "", text
     while node is not None and (node is text or node.name in _INLINE):
         before = node.previous_sibling
-        while (
-            before is not None and not before.get_text().strip() and before.name in (None, *_INLINE - {"img"})
-        ):
+        while before is not None:
+            if before.name is not None and before.name not in _INLINE:
+                return found
+            shown = "!" if before.name == "img" else before.get_text()
+            _, line_end, tail = shown.rpartition("\n")
+            found = tail + found
+            if line_end:
+                return found
             before = before.previous_sibling
-        if before is not None:
-            return bool(before.name) and before.name not in _INLINE
         node = node.parent
-    return True
+    return found
 
 
 def html_to_markdown(html: str) -> str:

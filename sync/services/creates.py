@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,14 +22,13 @@ from connectors.base.errors import (
 from connectors.base.types import Can, CreateClass, ExternalRecord
 from integrations.models import IntentState, Mapping, MappingState, Operation, WriteIntent, WriteKind
 from reconcile.digest import digest
-from reconcile.kinds import ValueProblem, is_blank
-from reconcile.model import Plan, Provenance
+from reconcile.model import Plan
 from reconcile.planner import plan_external_create, plan_local_create
 from sync import leases, scopes
 from sync.context import References
+from sync.created import agree_created, agree_found
 from sync.journal import log_pair
 from sync.pairs import Pair, state_after
-from sync.readback import is_explained
 from sync.runtime import runtime
 from sync.services import matching
 from sync.services.deferrals import deferred
@@ -38,7 +36,6 @@ from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
 from workspace.bulk import find_rows
 from workspace.ids import new_id
-from workspace.kinds import record_spec
 from workspace.services import record_create, record_values
 
 #: a create may still arrive at the vendor this long after we lost sight of it
@@ -309,7 +306,7 @@ def _adopt(
     """Id, bases and intent in one transaction: from here on the pair is an ordinary one."""
     now = runtime().now()
     stored = pair.rc.field_map.read_external(answer.data)
-    _agree_created(pair, intent, stored)
+    agree_created(pair, intent.fields, stored)
     columns = {
         "external_id": answer.id,
         "base_local": pair.base_local,
@@ -340,80 +337,12 @@ def _adopt(
     return Outcome.APPLIED if state is MappingState.SYNCED else Outcome.HELD
 
 
-def _agree_unsent(pair: Pair, sent: Collection[str], stored: dict[str, Any]) -> None:
-    """Bases of what was not sent. Where nobody here said anything there was nothing before: whatever stands there is news
-    (a default of the vendor's, an edit made meanwhile). What only the vendor says and somebody here said both keep.
-    """
-    spec = record_spec(pair.rc.record_type).values
-    for key, bound in pair.rc.field_map.bound.items():
-        if key in sent or key not in pair.local_snapshot:
-            continue
-        ours = pair.local_snapshot[key]
-        is_said = not is_blank(ours) and ours != spec[bound.link.local].default
-        if not is_said or key in pair.rc.policy.derived:
-            is_same = key in stored and _means(pair, key, stored[key]) == ours
-            before = stored[key] if is_same else bound.normalise(None)
-            pair._agree(key, ours, {key: before}, Provenance.WRITTEN)
-        elif not bound.link.is_out and key in stored:
-            pair._agree(key, ours, stored, Provenance.ACCEPTED)
-
-
 def recall_sent(work: Work, pair: Pair) -> None:
-    """Bases from a create of ours that a person linked by hand, for what the record there still holds as we sent it: that is
-    no news from there, and what was edited here since is.
-    """
-    intent = WriteIntent.objects.filter(mapping=work.mapping, kind=WriteKind.CREATE, sent_at__isnull=False)
-    sent = intent.order_by("created_at").values_list("fields", flat=True).last()
-    if sent is None:
-        return
-    stored = pair.external_snapshot
-    kept = [key for key, value in sent["external"].items() if key in stored and _is_as_sent(pair, key, value)]
-    if kept:
-        pair._start_bases()
-    for key in kept:
-        pair._agree(key, sent["local"].get(key), stored, Provenance.WRITTEN)
-
-
-def _is_as_sent(pair: Pair, key: str, sent: Any) -> bool:
-    stored = pair.external_snapshot[key]
-    return bool(stored == sent) or is_explained(_means(pair, key, sent), _means(pair, key, stored))
-
-
-def _means(pair: Pair, key: str, stored: Any) -> Any:
-    """The vendor's value in our terms; itself where it has none."""
-    try:
-        return pair.rc.field_map.inward(key, stored, References())
-    except ValueProblem:
-        return stored
-
-
-def _agree_created(pair: Pair, intent: WriteIntent, stored: dict[str, Any]) -> None:
-    """Bases of a record we created: what we sent, as the vendor stored it. Edits made there since stay news."""
-    pair._start_bases()
-    _agree_unsent(pair, intent.fields["external"].keys(), stored)
-    refs = References()
-    for key, sent in intent.fields["external"].items():
-        kept = stored.get(key, sent)
-        if kept != sent:
-            try:
-                ours = pair.rc.field_map.inward(key, sent, refs)
-                theirs = pair.rc.field_map.inward(key, kept, refs)
-            except ValueProblem:
-                ours, theirs = sent, kept
-            if not is_explained(ours, theirs):
-                kept = sent
-        pair._agree(key, intent.fields["local"].get(key), {key: kept}, Provenance.WRITTEN)
-    for (
-        key,
-        value,
-    ) in stored.items():  # what the vendor filled in by itself is agreed only if it is what is here
-        if key not in intent.fields["external"] and pair.local_snapshot.get(key) in (None, "", []):
-            try:
-                inward = pair.rc.field_map.inward(key, value, refs)
-            except ValueProblem:
-                continue
-            if inward in (None, "", []):
-                pair._agree(key, pair.local_snapshot.get(key), {key: value}, Provenance.EQUAL)
+    """What a create of ours sent, for a pair that a person has linked by hand since."""
+    intents = WriteIntent.objects.filter(mapping=work.mapping, kind=WriteKind.CREATE, sent_at__isnull=False)
+    sent = intents.order_by("created_at").values_list("fields", flat=True).last()
+    if sent is not None:
+        agree_found(pair, sent)
 
 
 # -- after a crash -----------------------------------------------------------------------------------------
@@ -463,7 +392,7 @@ def _look_up(work: Work, intent: WriteIntent) -> None:
 def _adopt_found(work: Work, intent: WriteIntent, found: ExternalRecord) -> None:
     pair = Pair(work.rc, work.mapping.base_local, work.mapping.base_external, dict(work.mapping.provenance))
     stored = work.rc.field_map.read_external(found.data)
-    _agree_created(pair, intent, stored)
+    agree_created(pair, intent.fields, stored)
     with transaction.atomic():
         _absorb_placeholder(work, found.id)
         leases.save(
