@@ -126,12 +126,14 @@ class IntegrationContext:
         """
         name = (link.get("transform") or {}).get("resource")
         target = reference_targets(record_type).get(link["local"])
-        declared = {
-            each.name: each.record_type for each in self.connector.resources_of(self.integration.options)
-        }
-        if target is None or name not in declared:
-            return True
-        return target == (self._maps[name].record_type if name in self._maps else declared[name])
+        return target is None or self._types.get(name, target) == target
+
+    @cached_property
+    def _types(self) -> dict[str | None, str]:
+        """The record type that each resource is kept as."""
+        declared = self.connector.resources_of(self.integration.options)
+        saved = {name: row.record_type for name, row in self._maps.items()}
+        return {each.name: saved.get(each.name, each.record_type) for each in declared}
 
     def _with_statuses(self, resource: Resource, link: dict[str, Any]) -> dict[str, Any]:
         """The status table people edit becomes the options of the link's enum transform."""

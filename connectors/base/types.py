@@ -268,9 +268,8 @@ class SecretField:
     choices: tuple[tuple[str, str], ...] = ()
 
     def accepts(self, value: Any) -> bool:
-        """True if nothing is chosen, or one of the choices, however it is capitalised."""
-        word = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        return not self.choices or word in (None, "") or str(word).casefold() in dict(self.choices)
+        """True if nothing is chosen, or one of the choices exactly: connectors compare it as it stands."""
+        return not self.choices or value in (None, "", *(word for word, _ in self.choices))
 
 
 NO_OR_YES = (("no", "No"), ("yes", "Yes"))

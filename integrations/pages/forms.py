@@ -300,8 +300,6 @@ def stored_value(setting: Setting, integration: Integration | None, defaults: Ma
         return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
     if setting.kind == "list":
         return ", ".join(map(str, value or []))
-    if setting.kind == "select" and setting.name.startswith(OPTION):  # as a script may have written it
-        return {"True": "yes", "False": "no"}.get(str(value), str(value).casefold())
     return value
 
 

@@ -18,7 +18,7 @@ from config.demo.work import work_off
 from conflicts.models import ConflictResolution
 from conflicts.services import conflict_decide
 from connectors import registry
-from connectors.base.types import ExternalRecord, Resource
+from connectors.base.types import Can, ExternalRecord, Resource
 from integrations.models import Integration, JobKind, JobStatus, Mapping, SyncJob
 from integrations.ratelimit import SharedGate
 from integrations.services.control import integration_create
@@ -29,6 +29,7 @@ from integrations.services.statusmaps import status_map_refresh
 from sync.context import link_as_dict
 from sync.services.jobs import job_run
 from tests.contract.test_every_connector import FIXTURES
+from tests.contract.test_every_connector import made as made_there
 from tests.sandbox_fixtures import Stand
 from workspace.models import RECORD_TYPES, Change, Membership, OriginKind, Role, Tenant
 from workspace.services import Origin, record_update
@@ -114,6 +115,19 @@ class Hub:
         """In words for a failing test."""
         rows = [(row.kind, row.reason, row.fields) for row in self.conflicts(pair)]
         return rows or (pair.state, pair.state_reason, pair.last_error)
+
+    def own_records(self, *needed: Can) -> dict[str, Mapping]:
+        """A pair of every resource that may be made and more, by resource: made there by the hub's own account, since some
+        vendors let nobody else's be edited."""
+        made = {}
+        for resource in self.resources:
+            if {Can.CREATE, Can.GET, *needed} <= resource.can:
+                assert resource.name in self.stand.fixture.samples, (
+                    f"the stand-in has no sample of {resource.name}"
+                )
+                made[resource.name] = made_there(self.stand, resource).id
+        self.run(JobKind.MANUAL)
+        return {name: self.pair_of(name, external_id) for name, external_id in made.items()}
 
     @contextmanager
     def quiet(self) -> Iterator[None]:

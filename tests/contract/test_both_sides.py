@@ -8,12 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from connectors.base.types import Can
-from integrations.models import JobKind, MappingState
+from integrations.models import MappingState
 from reconcile.kinds import Kind
 from sync.context import IntegrationContext
 from tests.contract.fields import NAMES, Field, both_ways
 from tests.contract.hub import Hub, connect, each_stand_in
-from tests.contract.test_every_connector import made
 
 __all__ = ["connect"]
 
@@ -25,15 +24,9 @@ def test_different_fields_merge_and_the_same_field_is_reviewed(
     connect: Callable[[str], Hub], slug: str
 ) -> None:
     hub = connect(slug)
-    own = {
-        resource.name: made(hub.stand, resource).id
-        for resource in hub.resources
-        if {Can.UPDATE, Can.CREATE, Can.GET} <= resource.can
-    }
-    hub.run(JobKind.MANUAL)
+    own = hub.own_records(Can.UPDATE)
     contexts = IntegrationContext(hub.integration)
-    for name, external_id in own.items():
-        pair = hub.pair_of(name, external_id)
+    for name, pair in own.items():
         fields = [field for field in both_ways(hub, contexts.resource(name), pair) if not field.is_fixed]
         text = next((field for field in fields if _is_text(field)), None)
         if text is None:

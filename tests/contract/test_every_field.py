@@ -10,12 +10,11 @@ import pytest
 from conflicts.models import ConflictKind
 from connectors.base.errors import RecordProblem
 from connectors.base.types import Can
-from integrations.models import JobKind, Mapping, MappingState
+from integrations.models import Mapping, MappingState
 from reconcile.model import JSON, Unmapped
 from sync.context import IntegrationContext, References, ResourceContext
 from tests.contract.fields import Field, both_ways
 from tests.contract.hub import Hub, connect, each_stand_in
-from tests.contract.test_every_connector import made
 
 __all__ = ["connect"]
 
@@ -25,17 +24,11 @@ pytestmark = [pytest.mark.django_db]
 @each_stand_in
 def test_every_field_goes_there_and_comes_back(connect: Callable[[str], Hub], slug: str) -> None:
     hub = connect(slug)
-    own = {
-        resource.name: made(hub.stand, resource).id
-        for resource in hub.resources
-        if {Can.UPDATE, Can.CREATE, Can.GET} <= resource.can
-    }
-    hub.run(JobKind.MANUAL)
+    own = hub.own_records(Can.UPDATE)
     contexts = IntegrationContext(hub.integration)
     problems: list[str] = []
-    for name, external_id in own.items():
+    for name, pair in own.items():
         rc = contexts.resource(name)
-        pair = hub.pair_of(name, external_id)
         problems += _done_asks_nobody(hub, rc, pair)
         for field in both_ways(hub, rc, pair):
             problems += [f"{name}.{field.name}: {said}" for said in _problems(field)]

@@ -16,7 +16,6 @@ from reconcile.kinds import is_blank
 from reconcile.model import JSON
 from sync.context import IntegrationContext, References, ResourceContext
 from tests.contract.hub import Hub, connect, each_stand_in, read_there
-from tests.contract.test_every_connector import made
 from workspace.kinds import record_spec
 from workspace.services import record_create, record_delete
 
@@ -32,17 +31,11 @@ def test_what_is_made_here_is_made_there_and_deletions_follow(
 ) -> None:
     hub = connect(slug)
     hub.integration.delete_budget_percent, hub.integration.delete_budget_count = 100, 1000
-    patterns = {
-        resource.name: made(hub.stand, resource).id
-        for resource in hub.resources
-        if {Can.CREATE, Can.GET} <= resource.can
-    }
-    hub.run(JobKind.MANUAL)
+    patterns = hub.own_records()
     contexts = IntegrationContext(hub.integration)
     problems: list[str] = []
     pairs: list[tuple[Pair, Pair]] = []
-    for name, external_id in patterns.items():
-        pattern = hub.pair_of(name, external_id)
+    for name, pattern in patterns.items():
         fresh = _made_here(hub, contexts.resource(name), pattern)
         if fresh is None:
             problems.append(f"{name}: not made: {_said(hub, pattern)}")

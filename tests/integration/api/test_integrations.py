@@ -101,6 +101,8 @@ def test_a_failing_test_saves_nothing(alice: User, as_user: AsUser, fake_client:
             "options.mute_mentions",
             "no, yes",
         ),
+        ({"options": {"repository": "a/b", "mute_mentions": "Yes"}}, "options.mute_mentions", "no, yes"),
+        ({"options": {"repository": "a/b", "mute_mentions": ["yes"]}}, "options.mute_mentions", "no, yes"),
         ({"options": {"repository": "acme/shop", "match": {"issue": "title"}}}, "options.match", "by kind"),
         ({"ip_allow_list": ["300.1.1.1"]}, "ip_allow_list", "no address"),
         ({"sync_windows": [{"days": [9], "from": "22:00", "to": "05:00"}]}, "sync_windows", "Monday"),
