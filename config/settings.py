@@ -148,7 +148,7 @@ BUDGET_URL: str = env.str("BUDGET_URL", redis_database(REDIS_URL, 3))
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.KeptRedisCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "lockstep",
     }
@@ -278,8 +278,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "integrations.api.problems.handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
+        "integrations.api.throttling.StrangerThrottle",
+        "integrations.api.throttling.PersonThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("LOCKSTEP_API_RATE_ANON", "60/min"),

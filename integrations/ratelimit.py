@@ -175,6 +175,11 @@ def shared_store() -> Store:
     return _redis_store() or _local
 
 
+def local_store() -> Store:
+    """This process's own, for while Redis is away."""
+    return _local
+
+
 def budget_key(connector: str, base_url: str, secrets: dict[str, Any]) -> str:
     """One key for all integrations that spend the same credential; tells nothing about it."""
     spent = repr((connector, base_url, sorted((k, str(v)) for k, v in secrets.items() if k not in _ROTATING)))

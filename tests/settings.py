@@ -29,6 +29,8 @@ os.environ |= {
     "LOCKSTEP_HTTPS": "false",
     "LOCKSTEP_ALLOW_HTTP": "true",
     "LOCKSTEP_ALLOW_PRIVATE_NETWORK": "true",
+    "LOCKSTEP_API_RATE_USER": "1000000/min",  # tests share names and addresses
+    "LOCKSTEP_API_RATE_ANON": "1000000/min",
     "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
     "LOG_FORMAT": "human",
     "WEBHOOK_BASE_URL": "https://hub.example.test",

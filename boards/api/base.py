@@ -58,9 +58,7 @@ class BoardView(TenantView):
             raise Http404
         wanted = board_id or self.request.query_params.get("board")
         if not wanted:
-            found = board_open(self.tenant, kind)
-            found.tenant = self.tenant
-            return found
+            return board_open(self.tenant, kind)
         try:
             key = UUID(str(wanted))
         except ValueError:

@@ -42,7 +42,7 @@ from boards.services.moves import Card, Moved, cards_move, person
 from boards.services.neighbours import Target
 from boards.services.preferences import collapsed_set, view_save, view_share
 from boards.services.sequence import move_as_dict
-from boards.services.undo import redo, undo, undoable
+from boards.services.undo import redo, undo, undoable, undoable_after
 from integrations.api.base import KEY_PARAMETER, MAX_LIMIT, TENANT_PARAMETER
 from workspace.access import Action
 
@@ -208,7 +208,7 @@ class MovingView(BoardView):
     serializer_class = MovedOut
 
     def moved(self, board: Board, done: Moved) -> Response:
-        buttons = undoable(board, self.request.user)
+        buttons = undoable_after(board, self.request.user, done)
         by = person(self.request.user)
         return Response(
             {

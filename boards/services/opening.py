@@ -37,8 +37,10 @@ def boards_ensure(tenant: Tenant, *, now: datetime | None = None) -> list[Board]
 
 def board_open(tenant: Tenant, record_type: str, *, now: datetime | None = None) -> Board:
     """The default board of a type. The first time, every card gets a rank and its past moves become events."""
-    found = Board.objects.filter(tenant=tenant, record_type=record_type, is_default=True).first()
+    rows = Board.objects.filter(tenant_id=tenant.pk, record_type=record_type, is_default=True)
+    found = next(iter(rows.order_by()[:1]), None)
     if found is not None:
+        found.tenant = tenant
         return found
     with transaction.atomic():
         board, made = Board.objects.get_or_create(

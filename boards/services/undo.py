@@ -60,9 +60,17 @@ def undoable(board: Board, user: Any) -> Undoable:
     """For the buttons: undo says what it will do."""
     found = stacks_of(board, user)
     return Undoable(
-        _words(board, found.undo[-1], "Undo") if found.undo else None,
-        _words(board, found.redo[-1], "Redo") if found.redo else None,
+        _words(board, _ways(board, found.undo[-1]), "Undo") if found.undo else None,
+        _words(board, _ways(board, found.redo[-1]), "Redo") if found.redo else None,
     )
+
+
+def undoable_after(board: Board, user: Any, done: Moved) -> Undoable:
+    """The same when the person has just done this. A new command lies on top and ends what could be redone: no query."""
+    is_new = not done.repeated and all(move.undoes is None for move in done.moves)
+    if not is_new:
+        return undoable(board, user)
+    return Undoable(_words(board, [(move.from_stage, move.to_stage) for move in done.moves], "Undo"), None)
 
 
 def undo(*, board: Board, actor: Actor, now: datetime, override: bool = False, reason: str = "") -> Moved:
@@ -139,12 +147,16 @@ def _moves(board: Board, command: UUID) -> list[Move]:
     return list(Move.objects.filter(board_id=stream_id(board), command_id=command).order_by("seq"))
 
 
-def _words(board: Board, command: UUID, verb: str) -> str:
+def _ways(board: Board, command: UUID) -> list[tuple[str, str]]:
+    """From where to where a command brought each card."""
     rows = Move.objects.filter(board_id=stream_id(board), command_id=command).order_by("seq")
-    places = list(rows.values_list("from_stage", "to_stage"))
+    return list(rows.values_list("from_stage", "to_stage"))
+
+
+def _words(board: Board, ways: Sequence[tuple[str, str]], verb: str) -> str:
     layout = layout_of(board.record_type, board.config)
-    origin, target = (layout.name_of(stage) for stage in places[0])
-    what = f"{len(places)} cards" if len(places) > 1 else "1 card"
+    origin, target = (layout.name_of(stage) for stage in ways[0])
+    what = f"{len(ways)} cards" if len(ways) > 1 else "1 card"
     if origin == target:
         return f"{verb}: {what}, order in {target}"
     return f"{verb}: {what}, {origin} → {target}" if verb == "Redo" else f"{verb}: {what} back to {origin}"

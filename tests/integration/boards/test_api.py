@@ -24,6 +24,12 @@ def body(card: Task, to: str, **more: Any) -> dict[str, Any]:
     return {"type": "task", "card": str(card.pk), "revision": 1, "to": to, **more}
 
 
+def buttons(client: APIClient) -> dict[str, Any]:
+    """What the board says can be undone and redone, read anew."""
+    found = client.get(f"{API}/board/task").json()
+    return {name: found[name] for name in ("undo", "redo")}
+
+
 def test_a_board_over_the_api(board: Board, vera: User, as_user: AsUser, make_task: Make) -> None:
     card = make_task("boat", "todo", priority="high")
     found = as_user(vera).get(f"{API}/board/task").json()
@@ -57,6 +63,7 @@ def test_move_bulk_undo_and_redo(
     with django_capture_on_commit_callbacks(execute=True):
         done = client.post(f"{API}/move", body(card, "todo", after=str(one.pk), before=str(two.pk))).json()
     assert column("todo") == ["one", "card", "two"]
+    assert buttons(client) == {"undo": done["undo"], "redo": None}
     assert (done["moves"][0]["from"], done["moves"][0]["source"], done["undo"]) == (
         "backlog", "api", "Undo: 1 card back to Backlog",
     )  # fmt: skip
@@ -65,14 +72,26 @@ def test_move_bulk_undo_and_redo(
         card.pk
     )
     cards = [{"id": str(two.pk), "revision": 1}, {"id": str(one.pk), "revision": 1}]
-    assert client.post(f"{API}/move/bulk", {"type": "task", "cards": cards, "to": "done"}).status_code == 200
+    both = client.post(f"{API}/move/bulk", {"type": "task", "cards": cards, "to": "done"}).json()
     assert column("done") == ["two", "one"]
-    assert client.post(f"{API}/undo", {"type": "task"}).status_code == 200
+    assert (
+        buttons(client)
+        == {"undo": both["undo"], "redo": None}
+        == {"undo": "Undo: 2 cards back to To do", "redo": None}
+    )
+    undone = client.post(f"{API}/undo", {"type": "task"}).json()
     assert column("todo") == ["one", "card", "two"]
+    assert buttons(client) == {name: undone[name] for name in ("undo", "redo")} == {
+        "undo": "Undo: 1 card back to Backlog", "redo": "Redo: 2 cards, To do → Done",
+    }  # fmt: skip
     assert client.post(f"{API}/redo", {"type": "task"}).status_code == 200
     assert column("done") == ["two", "one"]
+    again = client.post(f"{API}/undo", {"type": "task"})
+    fresh = client.post(f"{API}/move", body(card, "review", revision=2)).json()  # ends what could be redone
+    assert again.status_code == 200 and buttons(client) == {"undo": fresh["undo"], "redo": None}
+    assert client.post(f"{API}/undo", {"type": "task"}).status_code == 200
     history = client.get(f"{API}/history/task", {"card": str(card.pk)}).json()
-    assert [move["to"] for move in history] == ["todo", "backlog"]
+    assert [move["to"] for move in history] == ["todo", "review", "todo", "backlog"]
     after = client.get(f"{API}/board/task/moves", {"after": 4}).json()
     assert [move["seq"] for move in after["moves"]] == list(range(5, after["last_seq"] + 1))
 
