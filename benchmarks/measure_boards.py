@@ -23,7 +23,8 @@ from rest_framework.test import APIClient  # noqa: E402
 
 from boards.core.ranks import between  # noqa: E402
 from boards.models import Board  # noqa: E402
-from boards.selectors import column_page, layout_for, stage_counts  # noqa: E402
+from boards.occupancy import stage_counts  # noqa: E402
+from boards.selectors import column_page, layout_for  # noqa: E402
 from boards.services.actors import Actor, rights_of  # noqa: E402
 from boards.services.moves import Card, card_move  # noqa: E402
 from boards.services.neighbours import Target  # noqa: E402

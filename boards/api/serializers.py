@@ -141,6 +141,24 @@ class StageOut(serializers.Serializer[Any]):
     next_cursor = serializers.CharField()
 
 
+class FillOut(serializers.Serializer[Any]):
+    stage = serializers.CharField()
+    count = serializers.IntegerField()
+    total = serializers.CharField(help_text="What the limit counts: cards, or their size.")
+    limit = serializers.CharField(help_text="What blocks, else what warns; empty without a limit.")
+    words = serializers.CharField(help_text="over the limit, full, over the mark, or empty.")
+    tone = serializers.CharField()
+
+
+class CellFillOut(FillOut):
+    lane = serializers.CharField()
+
+
+class FillsOut(serializers.Serializer[Any]):
+    stages = FillOut(many=True)
+    cells = CellFillOut(many=True)
+
+
 class BoardOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     type = serializers.CharField()

@@ -76,10 +76,22 @@ def number_text(value: Decimal) -> str:
     return format(value.normalize(), "f") if value else "0"
 
 
-def full_sentence(layout: Layout, load: Load) -> str:
-    """Why a card may not come in, or what the warning is."""
+def limit_words(limit: Limit, total: Decimal) -> tuple[str, str]:
+    """(words, tone) for a column or cell that holds so much; in words, since colour alone says nothing."""
+    if limit.hard is not None and total > limit.hard:
+        return "over the limit", "bad"
+    if limit.hard is not None and total == limit.hard:
+        return "full", "warn"
+    if limit.soft is not None and total > limit.soft:
+        return "over the mark", "warn"
+    return "", ""
+
+
+def full_sentence(layout: Layout, load: Load, lane: str = "") -> str:
+    """Why a card may not come in, or what the warning is. ``lane`` is what people call the cell's lane."""
     name, limit = layout.name_of(load.cell.stage), load.cell.limit
-    where = f"{name}, lane {load.cell.lane}" if load.cell.lane is not None else name
-    what = "cards" if layout.limit_by == "count" else f"of {layout.limit_by}"
+    where = f"{name}, lane {lane or 'None'}" if load.cell.lane is not None else name
     number = limit.hard if load.over is Over.HARD else limit.soft
+    cards = "card" if number == 1 else "cards"
+    what = cards if layout.limit_by == "count" else f"of {layout.limit_by}"
     return f"{where} takes {number} {what}; with this it would hold {number_text(load.total)}."

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -14,11 +15,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from boards.core.layout import Limit, Stage
+from boards.core.layout import Stage
 from boards.core.replay import columns
-from boards.core.rules import allowed_targets, number_text
+from boards.core.rules import allowed_targets
 from boards.defaults import stage_names
 from boards.models import Board
+from boards.occupancy import Fill, Occupancy, hidden_lanes, lanes, occupancy
 from boards.selectors import (
     PAGE,
     BadCursor,
@@ -28,16 +30,12 @@ from boards.selectors import (
     cards_named,
     cell_pages,
     column_page,
+    column_pages,
     filtered,
-    hidden_lanes,
-    lanes,
     own_settings,
-    stage_counts,
-    stage_sizes,
 )
 from boards.services.checks import last_check
 from boards.services.errors import BoardError
-from boards.services.loads import as_decimal
 from boards.services.locks import locks_of, present
 from boards.services.moves import Card, card_move
 from boards.services.neighbours import Target
@@ -45,7 +43,7 @@ from boards.services.opening import boards_ensure
 from boards.services.snapshots import state_at
 from boards.services.undo import redo, undo, undoable
 from integrations.pages.base import HubView
-from live.feed import last_seq_of
+from live.feed import last_seq_of, sync_room
 from workspace.access import Action
 
 from .base import BoardBase, filters_of
@@ -55,16 +53,22 @@ PAST_CARDS = 200
 
 
 @dataclass(frozen=True)
+class LaneCell:
+    """A column's part of a lane; the only one, nameless, on a board without lanes."""
+
+    lane: str
+    name: str
+    page: CardPage
+    fill: Fill
+
+
+@dataclass(frozen=True)
 class Column:
     stage: Stage
-    count: int
-    total: str  # what the limit counts: cards, or their size
-    words: str  # "over the limit", "full", ""
-    tone: str
-    limit: str
+    fill: Fill
     shown: int | None  # cards that the filter lets through, None without one
     collapsed: bool
-    cells: tuple[tuple[str, str, CardPage], ...]  # (lane, its name, cards)
+    cells: tuple[LaneCell, ...]
 
 
 class BoardsPage(HubView):
@@ -91,63 +95,63 @@ class BoardPage(BoardBase):
             return self.past(at)
         filters, now = filters_of(request), timezone.now()
         live_after = last_seq_of(self.board.room)  # before the cards: what happens in between comes again
+        changes_after = last_seq_of(sync_room(self.tenant.pk))
         last_seq = Board.objects.values_list("last_seq", flat=True).get(pk=self.stream().pk)
-        counts = stage_counts(self.board)
+        full = occupancy(self.board, self.layout)
         own = own_settings(self.board, request.user, self.layout)
-        found = self.columns(counts, filters, own.collapsed)
+        found = self.columns(full, filters, own.collapsed)
         unplaced = [
             (stage, stage_names(self.board.record_type).get(stage, stage), count,
              column_page(self.board, self.layout, stage))
-            for stage, count in counts.items() if stage not in self.layout.by_key
+            for stage, count in full.counts.items() if stage not in self.layout.by_key
         ]  # fmt: skip
         context = {
             **self.common(), **self.choices(), "columns": found, "unplaced": unplaced, "filters": filters, "own": own,
             "present": present(self.board, now), "buttons": undoable(self.board, request.user),
             "check": last_check(self.stream()), "live_room": self.board.room, "live_after": live_after, "live_on": "",
-            "query": request.GET.urlencode(), "data": self.data(last_seq, now, counts),
-            "lane_rows": self.lane_rows(found), "hidden_lanes": hidden_lanes(self.board, self.layout),
+            "query": request.GET.urlencode(), "data": self.data(last_seq, now, full),
+            "lane_rows": self.lane_rows(found), "hidden_lanes": hidden_lanes(full),
+            "changes_room": sync_room(self.tenant.pk), "changes_after": changes_after,
         }  # fmt: skip
         return self.render(context=context)
 
-    def columns(self, counts: dict[str, int], filters: Filters, collapsed: tuple[str, ...]) -> list[Column]:
-        sizes = stage_sizes(self.board, self.layout)
-        named = lanes(self.board, self.layout)
+    def columns(self, full: Occupancy, filters: Filters, collapsed: tuple[str, ...]) -> list[Column]:
+        named = lanes(self.board, self.layout, full.lane_values)
         cells = cell_pages(self.board, self.layout, named, filters) if named else {}
+        pages = {} if named else column_pages(self.board, self.layout, filters)
+        shown = self.shown(filters) if filters else None
         found = []
         for stage in self.layout.stages:
-            pages = (
-                tuple((lane, name, cells.get((stage.key, lane), CardPage(()))) for lane, name in named)
-                if named
-                else (("", "", column_page(self.board, self.layout, stage.key, filters=filters)),)
-            )
-            shown = (
-                filtered(self.board, self.layout, filters).filter(stage=stage.key).count()
-                if filters
-                else None
-            )
-            count = counts.get(stage.key, 0)
-            total = (
-                as_decimal(sizes.get(stage.key, 0)) if self.layout.limit_by != "count" else as_decimal(count)
-            )
-            words, tone = limit_words(stage.limit, float(total))
-            found.append(
-                Column(
-                    stage, count, number_text(total), words, tone, limit_text(stage.limit), shown,
-                    stage.key in collapsed, pages,
-                )
-            )  # fmt: skip
+            fill = full.stages[stage.key]
+            if named:
+                parts = tuple(
+                    LaneCell(
+                        lane, name, cells.get((stage.key, lane), CardPage(())),
+                        full.cells.get((stage.key, lane), Fill()),
+                    )
+                    for lane, name in named
+                )  # fmt: skip
+            else:
+                parts = (LaneCell("", "", pages[stage.key], fill),)
+            matching = None if shown is None else shown.get(stage.key, 0)
+            found.append(Column(stage, fill, matching, stage.key in collapsed, parts))
         return found
 
-    def lane_rows(self, found: list[Column]) -> list[tuple[str, str, list[tuple[Column, CardPage]]]]:
+    def shown(self, filters: Filters) -> dict[str, int]:
+        """Cards per stage that the filter lets through."""
+        rows = filtered(self.board, self.layout, filters).values_list("stage")
+        return dict(rows.annotate(n=Count("pk")))
+
+    def lane_rows(self, found: list[Column]) -> list[tuple[str, str, list[tuple[Column, LaneCell]]]]:
         """The same cells, lane by lane; one nameless row without lanes."""
         if not found:
             return []
         return [
-            (lane, name, [(column, column.cells[index][2]) for column in found])
-            for index, (lane, name, _) in enumerate(found[0].cells)
+            (cell.lane, cell.name, [(column, column.cells[index]) for column in found])
+            for index, cell in enumerate(found[0].cells)
         ]
 
-    def data(self, last_seq: int, now: datetime, counts: dict[str, int]) -> dict[str, Any]:
+    def data(self, last_seq: int, now: datetime, full: Occupancy) -> dict[str, Any]:
         """What the scripts start from."""
         return {
             "board": str(self.board.pk), "type": self.board.record_type, "tenant": str(self.tenant.pk),
@@ -155,11 +159,11 @@ class BoardPage(BoardBase):
             "me": self.request.user.pk, "rights": sorted(self.rights_here),
             "stages": [
                 {"key": stage.key, "name": stage.name, "soft": stage.limit.soft, "hard": stage.limit.hard,
-                 "age": stage.age_days, "count": counts.get(stage.key, 0),
+                 "age": stage.age_days, "count": full.stages[stage.key].count,
                  "to": list(allowed_targets(self.layout, stage.key))}
                 for stage in self.layout.stages
             ],
-            "bySize": self.layout.limit_by != "count", "laneField": self.layout.lane_field,
+            "hiddenLanes": hidden_lanes(full), "bySize": self.layout.limit_by != "count", "laneField": self.layout.lane_field,
             "locks": locks_of(self.board, now), "api": reverse("kanban:boards").removesuffix("boards"),
             "cards": self.address("cards"), "query": self.request.GET.urlencode(), "page": PAGE,
         }  # fmt: skip
@@ -178,23 +182,6 @@ class BoardPage(BoardBase):
             for stage in self.layout.stages
         ]  # fmt: skip
         return self.render("boards/past.html", {**self.common(), "past": past, "at": at, "seq": seq})
-
-
-def limit_text(limit: Limit) -> str:
-    """The number after the slash: what blocks, else what warns."""
-    number = limit.hard if limit.hard is not None else limit.soft
-    return "" if number is None else str(number)
-
-
-def limit_words(limit: Limit, total: float) -> tuple[str, str]:
-    """In words, since colour alone says nothing."""
-    if limit.hard is not None and total > limit.hard:
-        return "over the limit", "bad"
-    if limit.hard is not None and total == limit.hard:
-        return "full", "warn"
-    if limit.soft is not None and total > limit.soft:
-        return "over the mark", "warn"
-    return "", ""
 
 
 def _instant(text: str) -> datetime | None:

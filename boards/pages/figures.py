@@ -15,7 +15,8 @@ from django.utils import timezone
 from boards.core import metrics
 from boards.core.metrics import DEFINITIONS, ENOUGH
 from boards.models import Move
-from boards.selectors import filtered, lanes
+from boards.occupancy import lanes
+from boards.selectors import filtered
 from boards.services.rollup import figures_of, zone_of
 from boards.services.snapshots import events_of
 from integrations.templatetags.hub import span

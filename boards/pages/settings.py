@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from boards.core.layout import COLOURS, RIGHTS, ROLES, StageKind, plain
 from boards.defaults import LANES, SIZES, stage_names
-from boards.selectors import lanes, stage_counts
+from boards.occupancy import lanes, stage_counts
 from boards.services.actors import DEFAULT_RIGHTS
 from boards.services.configuring import board_add, config_update
 from boards.services.errors import BoardError

@@ -16,6 +16,7 @@ from workspace.kinds import record_spec
 from workspace.models import RECORD_TYPES, Priority
 from workspace.services import RecordState
 
+from .cards import cards_of
 from .errors import BadMove
 
 #: a set's first member decides
@@ -89,6 +90,15 @@ def lanes_by_integration(record_type: str, ids: Iterable[UUID]) -> dict[UUID, st
     return {card: found.get(card, "") for card in wanted}
 
 
+def lanes_of_cards(board: Board, lane_field: str, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The same for ids; one query."""
+    if lane_field == BY_INTEGRATION:
+        return lanes_by_integration(board.record_type, ids)
+    rows = cards_of(board.tenant_id, board.record_type).filter(pk__in=list(ids))
+    rows = rows.annotate(cell_lane=lane_expression(board.record_type, lane_field))
+    return {card: lane_text(lane) for card, lane in rows.values_list("pk", "cell_lane")}
+
+
 def lane_values(state: RecordState, lane_field: str, lane: str) -> dict[str, Any]:
     """The values that bring a card into a lane. Of a set, the member that made the old lane is replaced.
 
@@ -118,3 +128,8 @@ def lane_names(board: Board, lane_field: str, lanes: Sequence[str]) -> dict[str,
         return {}
     rows = RECORD_TYPES[target]._default_manager.filter(tenant_id=board.tenant_id, pk__in=lanes)
     return {str(row.pk): str(row) for row in rows}
+
+
+def lane_title(board: Board, lane_field: str, lane: str | None) -> str:
+    """What people call one lane, for a sentence; "" for none."""
+    return lane_names(board, lane_field, [lane]).get(lane, lane) if lane else ""

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
-from django.db.models import Count, DecimalField, QuerySet, Sum, Value
+from django.db.models import Count, DecimalField, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce
 
 from boards.core.layout import Layout
@@ -34,6 +34,18 @@ def load_query(tenant_id: Any, record_type: str, limit_by: str, lane_field: str,
     )
     found: QuerySet[Any] = rows.annotate(_one=Value(1)).values("_one").annotate(load=total).values("load")
     return found
+
+
+def cell_totals(board: Board, layout: Layout, cells: Sequence[Cell]) -> list[Decimal]:
+    """How full the cells are, in their order; one statement for all."""
+    columns: dict[str, Any] = {
+        f"load{index}": Subquery(
+            load_query(board.tenant_id, board.record_type, layout.limit_by, layout.lane_field, cell)
+        )
+        for index, cell in enumerate(cells)
+    }
+    row: Any = Board.objects.filter(pk=board.pk).order_by().values(**columns).get()
+    return [as_decimal(row[f"load{index}"]) for index in range(len(cells))]
 
 
 def as_decimal(value: Any) -> Decimal:

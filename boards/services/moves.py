@@ -202,7 +202,7 @@ class _Carry:
             wake("boards.take_bulk_snapshot", board_id=str(number.board_id))
         warnings: tuple[str, ...] = ()
         if worst is not None and worst.over:
-            sentence = rules.full_sentence(self.layout, worst)
+            sentence = sentence_of(self.board, self.layout, worst)
             warnings = (sentence,)
             warn(self.board, worst, sentence)
         return Moved(tuple(moves), warnings, values=values)
@@ -366,7 +366,7 @@ class _Carry:
         worst = rules.worst([Load(cell, total) for cell, total in zip(cells, totals, strict=True)])
         if worst is not None and worst.over is Over.HARD and not wish.override:
             raise ColumnFull(
-                rules.full_sentence(self.layout, worst),
+                sentence_of(self.board, self.layout, worst),
                 stage=worst.cell.stage, lane=worst.cell.lane, limit=worst.cell.limit.hard,
                 may_override="override" in actor.rights,
             )  # fmt: skip
@@ -425,6 +425,11 @@ def stream_id(board: Board) -> UUID:
 def person(user: Any) -> str:
     """A name for a page; "" for nobody."""
     return (user.get_full_name() or user.get_username()) if user is not None else ""
+
+
+def sentence_of(board: Board, layout: Layout, load: Load) -> str:
+    """``rules.full_sentence`` with the lane by its name."""
+    return rules.full_sentence(layout, load, lanes.lane_title(board, layout.lane_field, load.cell.lane))
 
 
 def warn(board: Board, load: Load, sentence: str) -> None:

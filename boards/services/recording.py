@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db.models import Subquery
 
 from boards.core import ranks, rules
-from boards.core.rules import Cell, Load, Over
+from boards.core.layout import BY_INTEGRATION, Layout
+from boards.core.rules import Load
 from boards.defaults import layout_of
 from boards.models import Board, Move, Source
 from workspace.hooks import Placed, Placement
@@ -22,10 +23,10 @@ from workspace.models import OriginKind, Tenant
 from workspace.services import Origin, RecordState
 from workspace.services.drafts import Draft
 
-from . import loads
+from . import lanes, loads
 from .actors import Actor
 from .cards import cards_of
-from .moves import own_write, person, warn
+from .moves import own_write, person, sentence_of, warn
 from .sequence import Number, moves_announce, moves_insert, numbers_take
 
 SOURCES = {
@@ -95,56 +96,75 @@ def placements_record(board: Board, placements: Sequence[Placement], origin: Ori
         origin.user, source, integration_id=origin.integration_id, correlation_id=origin.correlation_id
     )
     number = numbers_take(len(placements), board_id=board.pk)
-    over = _over(board, placements)
+    layout = layout_of(board.record_type, board.config)
+    full = _full_cells(board, layout, placements, origin)
     command = new_id()
     first = number.last_seq - len(placements) + 1
     moves = [
-        _move(board, first + index, one, actor, now, origin.note, command, over)
+        _move(board, first + index, one, actor, now, origin.note, command, full.get(one.record_id))
         for index, one in enumerate(placements)
     ]
     moves_insert(moves)
     moves_announce(board.room, board.tenant_id, board.pk, moves, person(origin.user))
-    for load, sentence in over.values():
-        warn(board, load, sentence)
+    for load in {load.cell: load for load in full.values()}.values():
+        warn(board, load, sentence_of(board, layout, load))
 
 
-def _over(board: Board, placements: Sequence[Placement]) -> dict[str, tuple[Load, str]]:
-    """Stage → how far it is over a limit of the whole column, for stages that cards came into."""
-    layout = layout_of(board.record_type, board.config)
-    stages = {one.new_stage for one in placements if one.new_stage and one.new_stage != one.old_stage}
-    cells = [
-        Cell(stage, None, found.limit)
-        for stage in sorted(stages)
-        if (found := layout.by_key.get(stage)) is not None and found.limit
-    ]
+def _full_cells(
+    board: Board, layout: Layout, placements: Sequence[Placement], origin: Origin
+) -> dict[UUID, Load]:
+    """Card → the limit that it went over by coming into its column or lane; the worst of several."""
+    arriving = [one for one in placements if one.new_stage and one.new_stage != one.old_stage]
+    lane_of, unpaired = _arriving_lanes(board, layout, arriving, origin)
+    cells_of = {
+        one.record_id: rules.limited_cells(layout, one.new_stage, lane_of.get(one.record_id))
+        for one in arriving
+    }
+    cells = list(dict.fromkeys(cell for found in cells_of.values() for cell in found))
     if not cells:
         return {}
-    columns: dict[str, Any] = {
-        f"load{index}": Subquery(
-            loads.load_query(board.tenant_id, board.record_type, layout.limit_by, layout.lane_field, cell)
-        )
-        for index, cell in enumerate(cells)
+    totals = loads.cell_totals(board, layout, cells)
+    load_of = {
+        cell: Load(cell, total + unpaired[cell.stage, cell.lane])
+        for cell, total in zip(cells, totals, strict=True)
     }
-    row: Any = Board.objects.filter(pk=board.pk).order_by().values(**columns).get()
-    found_loads = [Load(cell, loads.as_decimal(row[f"load{index}"])) for index, cell in enumerate(cells)]
-    return {
-        load.cell.stage: (load, rules.full_sentence(layout, load))
-        for load in found_loads
-        if load.over is not Over.NO
-    }
+    worst = {card: rules.worst([load_of[cell] for cell in found]) for card, found in cells_of.items()}
+    return {card: load for card, load in worst.items() if load is not None and load.over}
+
+
+def _arriving_lanes(
+    board: Board, layout: Layout, arriving: Sequence[Placement], origin: Origin
+) -> tuple[dict[UUID, str], Counter[tuple[str, str | None]]]:
+    """Card → lane, where some column that is arrived in limits its lanes.
+
+    A card that a sync makes is not paired yet: it comes into its integration's lane, and is not counted there. So the
+    second are the cards to add per (stage, lane).
+    """
+    unpaired: Counter[tuple[str, str | None]] = Counter()
+    limited = {stage.key for stage in layout.stages if stage.lanes} if layout.lane_field else set()
+    concerned = [one for one in arriving if one.new_stage in limited]
+    if not concerned:
+        return {}, unpaired
+    lane_of = lanes.lanes_of_cards(board, layout.lane_field, [one.record_id for one in concerned])
+    if layout.lane_field == BY_INTEGRATION and origin.kind == OriginKind.SYNC and origin.integration_id:
+        lane = str(origin.integration_id)
+        for one in concerned:
+            if not one.old_stage and not lane_of[one.record_id]:
+                lane_of[one.record_id] = lane
+                unpaired[one.new_stage, lane] += layout.limit_by == "count"
+    return lane_of, unpaired
 
 
 def _move(
     board: Board, seq: int, one: Placement, actor: Actor, now: datetime, note: str, command: UUID,
-    over: dict[str, tuple[Load, str]],
+    full: Load | None = None,
 ) -> Move:  # fmt: skip
-    moved_in = one.new_stage != one.old_stage and one.new_stage in over
     return Move(
         tenant_id=board.tenant_id, board_id=board.pk, seq=seq, record_id=one.record_id, from_stage=one.old_stage,
         to_stage=one.new_stage, from_rank=one.old_rank, to_rank=one.new_rank, revision=one.revision, at=now,
         user_id=actor.user.pk if actor.user else None, integration_id=actor.integration_id,
-        source=actor.source.value, reason=note[:500], ip=actor.ip,
-        over=over[one.new_stage][0].over.value if moved_in else "", override=False, command_id=command, undoes=None,
+        source=actor.source.value, reason=note[:500], ip=actor.ip, over=full.over.value if full else "",
+        override=False, command_id=command, undoes=None,
     )  # fmt: skip
 
 
@@ -160,7 +180,7 @@ def placement_moves(
             Placement(
                 state.id, state.revision + 1, state.values["stage"], stage, state.values["rank"] or "", rank
             ),
-            actor, now, reason, command, {},
+            actor, now, reason, command,
         )
         for index, (state, stage, rank) in enumerate(places)
     ]  # fmt: skip

@@ -24,10 +24,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from sandbox.testing import RunningSandbox
+from tests.browser.board_fixtures import desk
 from tests.browser.house import House, Worker
 from tests.sandbox_fixtures import box, running
 
-__all__ = ["box", "running"]
+__all__ = ["box", "desk", "running"]
 
 # Playwright's loop runs in the test's thread, where Django would refuse all queries.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

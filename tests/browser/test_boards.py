@@ -8,58 +8,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from boards.models import Board, Move
 from boards.services.checks import verify
-from boards.services.opening import board_open
 from integrations.models import Integration, JobKind
 from integrations.services.jobs import job_request
 from sync.services.jobs import job_run
+from tests.browser.board_fixtures import BOARD, Desk, card, column, drag, expect_column
 from tests.browser.conftest import PHONE, Visits, fits
 from tests.browser.house import House
 from workspace.models import OriginKind, Task
-from workspace.services import Origin, RecordWrite, record_update, records_write
-
-Desk = Callable[..., dict[str, Task]]
-
-
-@pytest.fixture
-def desk(house: House) -> Desk:
-    """A task board with these cards; its address is ``/admin/hub/boards/?type=task``."""
-
-    def make(**cards: str) -> dict[str, Task]:
-        def work() -> dict[str, Task]:
-            board_open(house.tenant, "task")
-            writes = [RecordWrite(None, {"title": title, "stage": stage}) for title, stage in cards.items()]
-            with transaction.atomic():
-                done = records_write(
-                    tenant=house.tenant, record_type="task", writes=writes, origin=Origin(OriginKind.SYSTEM),
-                    now=timezone.now(),
-                )  # fmt: skip
-            return {title: Task.objects.get(pk=one.record_id) for title, one in zip(cards, done, strict=True)}
-
-        return house.worker.do(work)
-
-    return make
-
-
-BOARD = "/admin/hub/boards/?type=task"
-
-
-def column(page: Page, stage: str) -> list[str]:
-    return page.locator(f"ol[data-stage={stage}] .card__title").all_text_contents()
-
-
-def expect_column(page: Page, stage: str, *titles: str) -> None:
-    expect(page.locator(f"ol[data-stage={stage}] .card__title")).to_have_text(list(titles))
-    expect(page.locator(".is-saving")).to_have_count(0)  # the server has answered
-
-
-def card(page: Page, title: str) -> Any:
-    return page.get_by_label(title, exact=True).and_(page.locator("[data-card]"))
+from workspace.services import Origin, record_update
 
 
 def agrees(house: House) -> bool:
@@ -75,15 +36,6 @@ def stored(house: House, stage: str) -> list[str]:
         "rank", "id"
     )
     return house.worker.do(lambda: list(rows.values_list("title", flat=True)))
-
-
-def drag(page: Page, title: str, x: float, y: float) -> None:
-    box = card(page, title).bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 8)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 10, box["y"] + box["height"], steps=3)
-    page.mouse.move(x, y, steps=8)
-    page.mouse.up()
 
 
 def test_a_card_is_dragged_between_two_others_and_the_other_browser_sees_it(
@@ -173,9 +125,7 @@ def test_a_full_column_sends_the_card_back_and_says_why(visit: Visits, house: Ho
     expect(page.locator("[data-head=review]")).to_contain_text("full")
     over = card(page, "door").bounding_box()
     drag(page, "boat", over["x"] + 60, over["y"] + 120)
-    expect(page.get_by_role("alert").first).to_contain_text(
-        "Review takes 1 cards; with this it would hold 2."
-    )
+    expect(page.get_by_role("alert").first).to_contain_text("Review takes 1 card; with this it would hold 2.")
     expect_column(page, "backlog", "boat")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Reason").fill("the customer waits")

@@ -106,24 +106,39 @@
   // -- counts and limits, in words
 
   function limitWords(stage) {
-    if (data.bySize) return null;
     if (stage.hard !== null && stage.count > stage.hard) return ["over the limit", "bad"];
     if (stage.hard !== null && stage.count === stage.hard) return ["full", "warn"];
     if (stage.soft !== null && stage.count > stage.soft) return ["over the mark", "warn"];
     return ["", ""];
   }
 
+  function fill(holder, total, words) {
+    $("[data-total]", holder).textContent = total;
+    const said = $("[data-words]", holder);
+    said.textContent = words[0];
+    said.className = "column__words tone-" + words[1];
+  }
+  const thousands = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");
+
   function count(key, difference) {
     const stage = stages.get(key);
     if (!stage) return;
     stage.count += difference;
     const head = $('[data-head="' + CSS.escape(key) + '"]');
-    const words = limitWords(stage);
-    if (!head || !words) return;
-    $("[data-total]", head).textContent = stage.count.toLocaleString("en").replaceAll(",", "\u202f");
-    const holder = $("[data-words]", head);
-    holder.textContent = words[0];
-    holder.className = "column__words tone-" + words[1];
+    if (head && !data.bySize) fill(head, thousands(stage.count), limitWords(stage)); // sizes are the server's to add up
+  }
+
+  /* Something that only a new page can show. */
+  function notice(text) {
+    if ($(".more-news")) return;
+    const bar = document.createElement("div");
+    bar.className = "more-news";
+    const button = document.createElement("button");
+    button.type = "button"; button.className = "hub-btn hub-btn--small";
+    button.textContent = text;
+    button.addEventListener("click", () => location.reload());
+    bar.append(button);
+    root.before(bar);
   }
 
   // -- how long a card has been in its stage
@@ -142,7 +157,7 @@
 
   window.LockstepBoard = {
     data, root, session, stages, $, $$, id, api, fragment, say, complain, Refused, card, cells, cell, cardsOf, title, nameOf,
-    before, place, count, age, may: (right) => data.rights.includes(right),
+    before, place, count, fill, thousands, notice, age, may: (right) => data.rights.includes(right),
   };
   $$("[data-card]").forEach(age);
 })();

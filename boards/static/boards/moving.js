@@ -37,17 +37,27 @@
     B.rove();
   }
 
-  /* The card as the server has it now: after a refusal the page shows the truth. */
-  async function refresh(keys) {
+  /* The cards as the server has them now: after a refusal, and when something about them has changed. */
+  async function refresh(keys, isRefused) {
     const found = await B.fragment({ ids: keys.join(",") });
     const seen = new Set(found.cards.map((card) => card.dataset.card));
-    keys.filter((key) => !seen.has(key)).forEach((key) => { const old = B.card(key); if (old) old.remove(); });
-    found.cards.forEach((card) => {
-      const old = B.card(card.dataset.card);
-      if (old) old.replaceWith(card);
-      B.place(card);
-    });
+    keys.filter((key) => !seen.has(key)).forEach((key) => { const old = B.card(key); if (old && !old.classList.contains("is-saving")) old.remove(); });
+    found.cards.forEach((card) => replace(card, isRefused));
     B.rove();
+  }
+  function replace(card, isRefused) {
+    const old = B.card(card.dataset.card);
+    const isNewer = old && (old.classList.contains("is-saving") || Number(old.dataset.revision) > Number(card.dataset.revision));
+    if (isNewer && !isRefused) return; // this answer was under way when the card moved on
+    const focused = old && document.activeElement && old.contains(document.activeElement);
+    if (old) {
+      const box = $("[data-card-pick]", card), was = $("[data-card-pick]", old);
+      if (box && was && was.checked) { box.checked = true; card.classList.add("is-picked"); }
+      old.replaceWith(card);
+    }
+    if (!B.place(card)) return;
+    B.showLock(card.dataset.card);
+    if (focused) B.focus(card);
   }
 
   // -- one command
@@ -151,7 +161,7 @@
     if (["stale", "neighbour_gone", "not_found", "locked"].includes(error.problem.code)) {
       const keys = cards.map((card) => card.dataset.card);
       if (error.problem.neighbour) keys.push(error.problem.neighbour);
-      await refresh(keys).catch(() => {});
+      await refresh(keys, true).catch(() => {});
     }
   }
 

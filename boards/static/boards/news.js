@@ -50,14 +50,7 @@
     const news = event.detail.payload;
     if (news.board !== B.data.board || news.version === B.data.version) return;
     B.data.version = news.version;
-    const bar = document.createElement("div");
-    bar.className = "more-news";
-    const button = document.createElement("button");
-    button.type = "button"; button.className = "hub-btn hub-btn--small";
-    button.textContent = "This board was configured anew — show";
-    button.addEventListener("click", () => location.reload());
-    bar.append(button);
-    B.root.before(bar);
+    B.notice("This board was configured anew — show");
   });
 
   // -- locks
@@ -73,6 +66,7 @@
     card.classList.toggle("is-locked", Boolean(theirs));
   }
   locks.forEach((lock, key) => showLock(key));
+  B.showLock = showLock;
   document.addEventListener("lockstep:KANBAN_LOCK", (event) => {
     const news = event.detail.payload;
     if (news.state === "released") locks.delete(news.card); else locks.set(news.card, news);

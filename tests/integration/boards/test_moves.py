@@ -168,7 +168,7 @@ def test_a_hard_limit_blocks_and_a_soft_one_warns(
     cards = [make_task(name) for name in "abc"]
     assert move(olga, cards[0].pk, "review").warnings == ()
     warned = move(olga, cards[1].pk, "review")
-    assert warned.warnings == ("Review takes 1 cards; with this it would hold 2.",)
+    assert warned.warnings == ("Review takes 1 card; with this it would hold 2.",)
     assert warned.moves[0].over == "soft"
     with pytest.raises(ColumnFull, match="Review takes 2 cards; with this it would hold 3") as full:
         move(olga, cards[2].pk, "review")
@@ -207,7 +207,7 @@ def test_a_lane_has_a_limit_of_its_own_and_a_card_changes_lane_with_the_move(
     move(olga, one.pk, "review", lane="high")
     assert Task.objects.get(pk=one.pk).priority == "high"
     move(olga, two.pk, "review")
-    with pytest.raises(ColumnFull, match="Review, lane high"):
+    with pytest.raises(ColumnFull, match="Review, lane High takes 1 card;"):
         move(olga, two.pk, "review", lane="high")
 
 

@@ -15,7 +15,8 @@ from django.contrib.auth.models import User
 from boards.core.metrics import journeys
 from boards.core.replay import columns
 from boards.models import Board, Move, PeriodKind, SnapshotReason, Source, StageMetric
-from boards.selectors import column_page, layout_for, stage_counts
+from boards.occupancy import stage_counts
+from boards.selectors import column_page, layout_for
 from boards.services.checks import verify
 from boards.services.errors import BoardError, NothingToUndo
 from boards.services.moves import Card, cards_move
