@@ -12,7 +12,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime
 from uuid import UUID
 
 from .replay import Event
@@ -244,105 +244,4 @@ def _efficiency(finished: Iterable[Journey], active: frozenset[str], done: froze
         for visit in way.visits:
             if visit.stage in active and visit.entered_at < end:
                 working += (min(visit.left_at or end, end) - visit.entered_at).total_seconds()
-    return round(working / total, 4) if total else None
-
-
-# ---------------------------------------------------------------- what the charts show
-
-
-def cumulative_flow(
-    events: Sequence[Event], stages: Sequence[str], first: date, last: date, zone: tzinfo
-) -> list[tuple[date, dict[str, int]]]:
-    """Cards per stage at the end of each day, both days included."""
-    counts: Counter[str] = Counter()
-    where: dict[UUID, str] = {}
-    rows: list[tuple[date, dict[str, int]]] = []
-    position, day = 0, first
-    ordered = sorted(events, key=lambda event: (event.at, event.seq))
-    while day <= last:
-        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
-        while position < len(ordered) and ordered[position].at < end:
-            event = ordered[position]
-            position += 1
-            if (before := where.pop(event.card, None)) is not None:
-                counts[before] -= 1
-            if event.target:
-                where[event.card] = event.target
-                counts[event.target] += 1
-        rows.append((day, {stage: counts[stage] for stage in stages}))
-        day += timedelta(days=1)
-    return rows
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A finished card in the scatter."""
-
-    card: UUID
-    finished_at: datetime
-    cycle: float
-    lead: float
-
-
-def scatter(
-    ways: Mapping[UUID, Journey],
-    *,
-    active: frozenset[str],
-    done: frozenset[str],
-    since: datetime,
-    until: datetime,
-) -> tuple[list[Point], dict[int, float | None]]:
-    """Finished cards with a cycle time, and the 50/70/85/95 lines (None where there are too few)."""
-    points = []
-    for way in ways.values():
-        end, cycle, lead = way.finished_at(done), way.cycle(done, active), way.lead(done)
-        if end is not None and cycle is not None and lead is not None and since <= end < until:
-            points.append(Point(way.card, end, cycle, lead))
-    points.sort(key=lambda point: (point.finished_at, str(point.card)))
-    values = sorted(point.cycle for point in points)
-    lines = {
-        share: percentile(values, share) if len(values) >= ENOUGH else None for share in (50, 70, 85, 95)
-    }
-    return points, lines
-
-
-@dataclass(frozen=True, slots=True)
-class Ageing:
-    """An open card: seconds in its stage and on the board, and the share of past stays that were shorter."""
-
-    card: UUID
-    stage: str
-    in_stage: float
-    on_board: float
-    share: float | None
-
-
-def ageing(ways: Mapping[UUID, Journey], done: frozenset[str], now: datetime) -> list[Ageing]:
-    """Open cards, oldest relative to their stage's past first."""
-    past: dict[str, list[float]] = defaultdict(list)
-    for way in ways.values():
-        for visit in way.visits:
-            if visit.left_at is not None:
-                past[visit.stage].append(visit.seconds(now))
-    found = []
-    for way in ways.values():
-        if way.gone_at is not None or not way.visits or way.visits[-1].stage in done:
-            continue
-        visit = way.visits[-1]
-        stays = past[visit.stage]
-        age = visit.seconds(now)
-        share = sum(stay < age for stay in stays) / len(stays) if len(stays) >= ENOUGH else None
-        board = (now - way.visits[0].entered_at).total_seconds()
-        found.append(Ageing(way.card, visit.stage, age, board, share))
-    found.sort(key=lambda one: (-(one.share if one.share is not None else -1), -one.in_stage, str(one.card)))
-    return found
-
-
-def throughput_by_day(
-    ways: Mapping[UUID, Journey], done: frozenset[str], first: date, last: date, zone: tzinfo
-) -> list[tuple[date, int]]:
-    counts = Counter(
-        end.astimezone(zone).date() for way in ways.values() if (end := way.finished_at(done)) is not None
-    )
-    days = (last - first).days + 1
-    return [(day, counts[day]) for day in (first + timedelta(days=number) for number in range(days))]
+    return round(working / total, 6) if total else None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
-from boards.core import metrics
+from boards.core import charts, metrics
 from boards.core.metrics import DEFINITIONS, ENOUGH
-from boards.models import Move
+from boards.models import Board, Move
 from boards.occupancy import lanes
 from boards.selectors import filtered
 from boards.services.rollup import figures_of, zone_of
@@ -26,6 +28,9 @@ from .base import BoardBase, filters_of
 
 RANGES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year"}
 SHOWN = 200
+#: open cards in the table and, of those, in the chart; the oldest
+MOST_OPEN = 5000
+DRAWN_OPEN = 1000
 
 
 class FiguresBase(BoardBase):
@@ -47,6 +52,7 @@ class FiguresBase(BoardBase):
         self.events = [event for event in events if self.cards is None or event.card in self.cards]
         self.ways = metrics.journeys(self.events)
         self.active, self.done = self.layout.active(), self.layout.done()
+        self.weekly = self.request.GET.get("per") == "week"
 
     def _cards(self) -> set[UUID] | None:
         """The cards that the filter lets through as they are now; None for all, those that are gone too."""
@@ -58,6 +64,8 @@ class FiguresBase(BoardBase):
         """The page's address with the filters as they are."""
         asked = {name: self.request.GET.get(name, "") for name in ("q", "assignee", "priority", "label")}
         found = {"days": self.range, **{name: value for name, value in asked.items() if value}}
+        if self.weekly:
+            found["per"] = "week"
         if self.filters.lane is not None:
             found["lane"] = self.filters.lane
         return urlencode({**found, **changes})
@@ -67,19 +75,47 @@ class FiguresBase(BoardBase):
         rows = model._default_manager.filter(tenant=self.tenant, pk__in=list(cards))
         return {row.pk: str(row) for row in rows}
 
-    def flow(self) -> list[tuple[date, dict[str, int]]]:
-        return metrics.cumulative_flow(self.events, self.layout.keys, self.first, self.last, self.zone)
+    def linked(self, card: UUID, titles: dict[UUID, str]) -> Linked:
+        """A card's title, with its page if it is still there."""
+        title = titles.get(card)
+        return (
+            Linked("a card that is gone")
+            if title is None
+            else Linked(title, record_address(self.board, card))
+        )
 
-    def scatter(self) -> Any:
-        return metrics.scatter(
+    @cached_property
+    def flow(self) -> list[tuple[date, dict[str, int]]]:
+        return charts.cumulative_flow(self.events, self.layout.keys, self.first, self.last, self.zone)
+
+    @cached_property
+    def days(self) -> list[charts.Day]:
+        return charts.flow_days(self.flow, self.ways, self.done, self.zone)
+
+    @cached_property
+    def scatter(self) -> tuple[list[charts.Point], dict[int, float | None]]:
+        return charts.scatter(
             self.ways, active=self.active, done=self.done, since=self.since, until=self.until
         )
 
-    def ageing(self) -> list[metrics.Ageing]:
-        return metrics.ageing(self.ways, self.done, self.now)
+    @cached_property
+    def finished(self) -> dict[UUID, str]:
+        """The titles of the scatter's cards."""
+        return self.titles(point.card for point in self.scatter[0])
 
+    @cached_property
+    def ageing(self) -> list[charts.Ageing]:
+        return charts.ageing(self.ways, self.done, self.now)
+
+    @cached_property
+    def unfinished(self) -> dict[UUID, str]:
+        """The titles of the oldest open cards."""
+        return self.titles(one.card for one in self.ageing[:MOST_OPEN])
+
+    @cached_property
     def throughput(self) -> list[tuple[date, int]]:
-        return metrics.throughput_by_day(self.ways, self.done, self.first, self.last, self.zone)
+        days = [(day, one) for (day, _), one in zip(self.flow, self.days, strict=True)]
+        return charts.throughput(days, weekly=self.weekly)
 
     # --- tables: a head and rows of texts, for the page and the CSV alike
 
@@ -94,27 +130,29 @@ class FiguresBase(BoardBase):
 
     def _flow_table(self) -> tuple[list[str], list[list[Any]]]:
         names = [self.layout.name_of(key) for key in self.layout.keys]
-        return ["Day", *names], [[day, *counts.values()] for day, counts in self.flow()]
+        return ["Day", *names, "Open", "Finished", "Lead time (median)"], [
+            [day.isoformat(), *counts.values(), one.wip, one.finished, _span(one.lead)]
+            for (day, counts), one in zip(self.flow, self.days, strict=True)
+        ]
 
     def _throughput_table(self) -> tuple[list[str], list[list[Any]]]:
-        return ["Day", "Finished"], [list(row) for row in self.throughput()]
+        return ["Week of" if self.weekly else "Day", "Finished"], [
+            [day.isoformat(), count] for day, count in self.throughput
+        ]
 
     def _scatter_table(self) -> tuple[list[str], list[list[Any]]]:
-        points, _ = self.scatter()
-        titles = self.titles(point.card for point in points)
+        points, _ = self.scatter
         return ["Card", "Finished", "Cycle time", "Lead time"], [
-            [titles.get(point.card, "a card that is gone"), f"{point.finished_at.astimezone(self.zone):%Y-%m-%d %H:%M}",
+            [self.linked(point.card, self.finished), f"{point.finished_at.astimezone(self.zone):%Y-%m-%d %H:%M}",
              span(point.cycle), span(point.lead)]
             for point in reversed(points)
         ]  # fmt: skip
 
     def _ageing_table(self) -> tuple[list[str], list[list[Any]]]:
-        found = self.ageing()
-        titles = self.titles(one.card for one in found[:5000])
         return ["Card", "Stage", "In the stage", "On the board", "Longer than"], [
-            [titles.get(one.card, "a card that is gone"), self.layout.name_of(one.stage), span(one.in_stage),
+            [self.linked(one.card, self.unfinished), self.layout.name_of(one.stage), span(one.in_stage),
              span(one.on_board), "too few" if one.share is None else f"{one.share:.0%} of past stays"]
-            for one in found
+            for one in self.ageing[:MOST_OPEN]
         ]  # fmt: skip
 
     def _stage_table(self) -> tuple[list[str], list[list[Any]]]:
@@ -135,10 +173,25 @@ class FiguresBase(BoardBase):
         found = list(rows.order_by("-seq")[:SHOWN])
         titles = self.titles(move.record_id for move in found)
         return ["When", "Card", "Into", "By", "Reason"], [
-            [f"{move.at.astimezone(self.zone):%Y-%m-%d %H:%M}", titles.get(move.record_id, "a card that is gone"),
+            [f"{move.at.astimezone(self.zone):%Y-%m-%d %H:%M}", self.linked(move.record_id, titles),
              self.layout.name_of(move.to_stage), str(move.user or ""), move.reason]
             for move in found
         ]  # fmt: skip
+
+
+class Linked(str):
+    """A text in a table that leads somewhere; in a CSV just the text."""
+
+    url: str
+
+    def __new__(cls, text: str, url: str = "") -> Linked:
+        made = super().__new__(cls, text)
+        made.url = url
+        return made
+
+
+def record_address(board: Board, card: UUID) -> str:
+    return reverse(f"admin:workspace_{board.record_type.replace('_', '')}_change", args=[card])
 
 
 def _span(seconds: float | None) -> str:
@@ -155,8 +208,7 @@ class MetricsPage(FiguresBase):
     def get(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
         self.load(board_id)
         found = figures_of(self.stream(), self.since, self.until, self.events, self.cards)
-        points, lines = self.scatter()
-        open_cards = self.ageing()
+        points, _ = self.scatter
         worst = max(found.stages, key=lambda stage: stage.bottleneck, default=None)
         context = {
             **self.common("Metrics", "metrics"), **self.choices(), "figures": found, "range": self.range,
@@ -168,8 +220,9 @@ class MetricsPage(FiguresBase):
             "worst": worst if worst is not None and worst.bottleneck > 0 else None,
             "worst_name": self.layout.name_of(worst.stage) if worst is not None else "",
             "finished_ever": bool(points) or any(way.finished_at(self.done) for way in self.ways.values()),
-            "charts": [self._chart(*one) for one in CHARTS], "open_count": len(open_cards),
-            "data": self._data(points, lines, open_cards),
+            "charts": [self._chart(*one) for one in CHARTS], "open_count": len(self.ageing), "data": self._data(),
+            "pers": [("day", "per day", self.query(per="day")), ("week", "per week", self.query(per="week"))],
+            "per": "week" if self.weekly else "day",
         }  # fmt: skip
         return self.render(context=context)
 
@@ -185,48 +238,71 @@ class MetricsPage(FiguresBase):
             "count": len(rows),
         }
 
-    def _data(
-        self, points: list[metrics.Point], lines: dict[int, float | None], open_cards: list[metrics.Ageing]
-    ) -> dict[str, Any]:
-        flow = self.flow()
-        day = 86400
+    def _data(self) -> dict[str, Any]:
+        """What the script draws; times in days."""
+        points, lines = self.scatter
+        past = charts.past_stays(self.ways)
+        open_stages = [stage for stage in self.layout.stages if stage.key not in self.done]
         return {
             "flow": {
-                "days": [row[0].isoformat() for row in flow],
+                "days": [day.isoformat() for day, _ in self.flow],
                 "stages": [
-                    {"name": stage.name, "colour": stage.colour, "counts": [row[1][stage.key] for row in flow]}
+                    {"name": stage.name, "colour": stage.colour, "counts": [counts[stage.key] for _, counts in self.flow]}
                     for stage in reversed(self.layout.stages)
                 ],
+                "said": [{"wip": one.wip, "finished": one.finished, "lead": _span(one.lead)} for one in self.days],
             },
             "scatter": {
-                "points": [{"x": point.finished_at.isoformat(), "y": round(point.cycle / day, 3)} for point in points],
-                "lines": {str(share): value and round(value / day, 3) for share, value in lines.items()},
-            },
-            "throughput": [{"day": one.isoformat(), "count": count} for one, count in self.throughput()],
-            "ageing": {
-                "stages": [stage.name for stage in self.layout.stages if stage.key not in self.done],
                 "points": [
-                    {"stage": self.layout.name_of(one.stage), "days": round(one.in_stage / day, 3)} for one in open_cards[:1000]
+                    {"x": point.finished_at.isoformat(), "y": _in_days(point.cycle), **self._card(point.card, self.finished)}
+                    for point in points
+                ],
+                "lines": _lines_in_days(lines),
+            },
+            "throughput": [{"day": one.isoformat(), "count": count} for one, count in self.throughput],
+            "ageing": {
+                "stages": [stage.name for stage in open_stages],
+                "lines": [_lines_in_days(charts.lines_of(past.get(stage.key, []))) for stage in open_stages],
+                "points": [
+                    {"stage": self.layout.name_of(one.stage), "y": _in_days(one.in_stage), **self._card(one.card, self.unfinished)}
+                    for one in self.ageing[:DRAWN_OPEN]
                 ],
             },
         }  # fmt: skip
+
+    def _card(self, card: UUID, titles: dict[UUID, str]) -> dict[str, str]:
+        found = self.linked(card, titles)
+        return {"title": str(found), "url": found.url}
+
+
+def _in_days(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds / 86400, 3)
+
+
+def _lines_in_days(lines: dict[int, float | None]) -> dict[str, float | None]:
+    return {str(share): _in_days(value) for share, value in lines.items()}
 
 
 CHARTS = (
     (
         "flow",
         "Cumulative flow",
-        "Cards per stage at the end of each day. A band that widens is a queue that grows.",
+        "Cards per stage at the end of each day. A band that widens is a queue that grows. Point at a day for what was open and finished.",
         True,
     ),
     (
         "scatter",
         "Cycle time",
-        "Each point is a finished card; half, 70, 85 and 95 % lie below the lines.",
+        "Each point is a finished card; half, 70, 85 and 95 % lie below the lines. Click a point to open its card; draw a frame to list several.",
         True,
     ),
-    ("throughput", "Throughput", "Cards finished per day.", True),
-    ("ageing", "Ageing", "Open cards by stage, oldest relative to their stage's past first.", True),
+    ("throughput", "Throughput", "Cards finished per day or per week; weeks begin on Monday.", True),
+    (
+        "ageing",
+        "Ageing",
+        "Open cards by stage, oldest relative to their stage's past first. The marks show how long 50, 70, 85 and 95 % of past stays lasted. Click a point to open its card.",
+        True,
+    ),
     ("stages", "Stages", "What came and went, how long it stayed, and what the limits did.", False),
     ("overrides", "Limits passed", "Who let a card into a full column, and why.", False),
 )

@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from integrations.templatetags.hub import icon, span
+from integrations.templatetags.hub import icon, percent, span
 from workspace.panels import ICONS
 
 register = template.Library()
@@ -30,6 +30,12 @@ def badge_icon(kind: str) -> SafeString:
 def days(seconds: float | None) -> str:
     """Seconds as a duration in words; "–" for none."""
     return "–" if seconds is None else span(seconds) or "0 s"
+
+
+@register.filter
+def share(value: float | None) -> str:
+    """A share from 0 to 1 as "86.7 %"; "–" for none."""
+    return percent(None if value is None else value * 100)
 
 
 @register.filter

@@ -190,6 +190,9 @@ def test_figures_have_charts_tables_and_csv(
         assert client.get(page(board, "metrics_csv", chart="nothing")).status_code == 404
     assert html.count("<canvas") == 4
     assert "1 finished 2 d cycle time, median (1 card)" in words(html)
+    assert re.search(
+        r"99\.9\d* % flow efficiency", words(html)
+    )  # a second in the backlog, two days in progress
     assert "What the figures mean" in html
     assert lines[0] == "Card,Finished,Cycle time,Lead time"
     assert lines[1].startswith("'=boat,2025-07-03 10:00,")
