@@ -1,7 +1,8 @@
 """Figures of a board from its events alone. Plain Python; every number can be had again by a replay.
 
 Definitions (``DEFINITIONS`` has them for the page): a card is *finished* at its latest entry into a stage of kind
-done, as long as it stays there: a reopened card is unfinished until it is done again. *Lead time* runs from its
+done, as long as it stays there: a reopened card is unfinished until it is done again, and one that arrived on the
+board done already (an import) was finished elsewhere and does not count. *Lead time* runs from its
 arrival on the board to that moment, *cycle time* from its first entry into a stage of kind active. Weekends
 count like other days.
 """
@@ -22,7 +23,8 @@ ENOUGH = 10
 
 DEFINITIONS: Mapping[str, str] = {
     "finished": "A card is finished at its latest entry into a stage of kind done, as long as it stays there. "
-    "A reopened card is unfinished until it is done again; its earlier finish no longer counts.",
+    "A reopened card is unfinished until it is done again; its earlier finish no longer counts. "
+    "A card that was done when it arrived on the board was finished elsewhere and does not count.",
     "lead": "Lead time: from the card's arrival on the board to its finish.",
     "cycle": "Cycle time: from the card's first entry into a stage of kind active to its finish. "
     "A card that was never in one has no cycle time.",
@@ -58,13 +60,13 @@ class Journey:
     gone_at: datetime | None = None
 
     def finished_at(self, done: frozenset[str]) -> datetime | None:
-        """Consecutive stages of kind done count from the first of them."""
+        """Consecutive stages of kind done count from the first of them; a card that arrived in one was finished elsewhere."""
         found = None
         for visit in reversed(self.visits):
             if visit.stage not in done:
-                break
+                return found
             found = visit.entered_at
-        return found
+        return None
 
     def lead(self, done: frozenset[str]) -> float | None:
         end = self.finished_at(done)

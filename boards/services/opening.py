@@ -74,17 +74,20 @@ def _give_ranks(board: Board) -> None:
 
 def _read_history(board: Board, now: datetime) -> None:
     """Changes of stage, oldest first, as events at their own times; then whatever they do not explain."""
+    rows = cards_of(board.tenant_id, board.record_type).order_by("created_at", "pk")
+    found = rows.values_list("pk", "stage", "rank", "revision")
+    present = {card: (Place(stage, rank), revision) for card, stage, rank, revision in found.iterator(PAGE)}
     where: dict[UUID, Place] = {}
     seq = 0
     pending: list[Move] = []
-    for move in _past(board, where):
+    for move in _past(board, where, present):
         seq += 1
         move.seq = seq
         pending.append(move)
         if len(pending) >= PAGE:
             moves_insert(pending)
             pending = []
-    for move in _missing(board, where, now):
+    for move in _missing(board, where, present, now):
         seq += 1
         move.seq = seq
         pending.append(move)
@@ -94,7 +97,13 @@ def _read_history(board: Board, now: datetime) -> None:
     board.last_seq = seq
 
 
-def _past(board: Board, where: dict[UUID, Place]) -> Iterator[Move]:
+#: card → where it is now, and its revision
+_Present = dict[UUID, tuple[Place, int]]
+
+
+def _past(board: Board, where: dict[UUID, Place], present: _Present) -> Iterator[Move]:
+    """What the history tells, kept in ``where``. It knows no ranks from before the board: a card that is still in the
+    stage into which it came has come to the place that it has now."""
     default = record_spec(board.record_type).fields["stage"].default
     changes = Change.objects.filter(tenant_id=board.tenant_id, record_type=board.record_type)
     telling = Q(kind__in=[ChangeKind.CREATE, ChangeKind.DELETE, ChangeKind.RESTORE]) | Q(
@@ -110,6 +119,8 @@ def _past(board: Board, where: dict[UUID, Place]) -> Iterator[Move]:
                 continue
             gone[card] = where.pop(card)
         else:
+            now = present[card][0] if card in present else place
+            place = now if not place.rank and now.stage == place.stage else place
             where[card] = place
         yield _event(board, card, before, place, change.revision, change.created_at, _who(change))
 
@@ -134,18 +145,14 @@ def _who(change: Change) -> dict[str, Any]:
     }
 
 
-def _missing(board: Board, where: dict[UUID, Place], now: datetime) -> Iterator[Move]:
+def _missing(board: Board, where: dict[UUID, Place], present: _Present, now: datetime) -> Iterator[Move]:
     """Cards that are elsewhere than their history says (written past the services), and cards without any."""
-    alive = set()
-    rows = cards_of(board.tenant_id, board.record_type).order_by("created_at", "pk")
-    for card, stage, rank, revision in rows.values_list("pk", "stage", "rank", "revision").iterator(PAGE):
-        alive.add(card)
-        place = Place(stage, rank)
+    for card, (place, revision) in present.items():
         if where.get(card) != place:
             why = {"source": Source.SYSTEM.value, "reason": "found here when the board was opened"}
             yield _event(board, card, where.get(card), place, revision, now, why)
     for card, place in list(where.items()):
-        if card not in alive:
+        if card not in present:
             why = {"source": Source.SYSTEM.value, "reason": "not there any more when the board was opened"}
             yield _event(board, card, place, None, 0, now, why)
 

@@ -17,6 +17,7 @@ from config.demo.records import club_records_ensure, record_id, records_ensure
 from config.demo.story import waitlist_story
 from config.demo.systems import SET_UPS, SetUp, set_up_ensure
 from config.demo.work import import_ensure, work_off
+from config.demo.workshop import workshop_history_ensure
 from connectors import registry
 from integrations.models import Integration, IntegrationStatus
 from integrations.services.control import integration_pause
@@ -40,6 +41,7 @@ def demo_ensure(say: Say) -> bool:
     users = people_ensure()
     tenant = Tenant.objects.get(slug=DEMO)
     records_ensure(tenant, users, timezone.now())
+    workshop_history_ensure(tenant, users, timezone.now())
     say("People and their own records are here.")
     running = stand_ins.present()
     for set_up in SET_UPS:

@@ -48,7 +48,7 @@
         data: { datasets: [{ label: "Finished cards", data: points, backgroundColor: accent }, ...lines] },
         options: base({
           onClick: ofCards.onClick, onHover: ofCards.onHover,
-          scales: { x: axis("finished", { ...span, beginAtZero: false, ticks: { color: ink, maxRotation: 0, autoSkipPadding: 18, callback: (value) => new Date(value).toISOString().slice(0, 10) } }), y: axis("days") },
+          scales: { x: axis("finished", { ...span, beginAtZero: false, ticks: { color: ink, maxRotation: 0, autoSkipPadding: 18, callback: (value) => new Date(value).toISOString().slice(0, 10) } }), y: axis("days", { suggestedMax: 1 }) },
           plugins: { legend: { labels: { color: ink, boxWidth: 12 } }, tooltip: ofCards.tooltip },
         }),
       };
@@ -62,7 +62,7 @@
         data: { datasets: [{ label: "Open cards", data: places, backgroundColor: accent }, ...marks.filter((each) => each.data.length)] },
         options: base({
           onClick: ofCards.onClick, onHover: ofCards.onHover,
-          scales: { x: axis("", { min: -1, max: stages.length, beginAtZero: false, ticks: { color: ink, stepSize: 1, callback: (value) => stages[value] || "" } }), y: axis("days in the stage") },
+          scales: { x: axis("", { min: -1, max: stages.length, beginAtZero: false, ticks: { color: ink, stepSize: 1, callback: (value) => stages[value] || "" } }), y: axis("days in the stage", { suggestedMax: 1 }) },
           plugins: { legend: { labels: { color: ink, boxWidth: 12 } }, tooltip: ofCards.tooltip },
         }),
       };

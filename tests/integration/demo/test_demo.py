@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -11,11 +12,17 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from boards.models import Move
+from boards.services.checks import verify
+from boards.services.opening import board_open
+from boards.services.rollup import figures_of
 from config.demo.people import PEOPLE
-from config.demo.records import project_id
+from config.demo.records import project_id, record_id
 from config.demo.seed import demo_ensure
 from config.demo.systems import SET_UPS
+from config.demo.workshop import JOBS
 from conflicts.models import ConflictResolution, ConflictStatus
 from integrations.models import (
     Integration,
@@ -128,8 +135,20 @@ def test_a_task_of_a_project_is_in_that_project_s_system_and_once(
 
 def test_tasks_of_the_workshop_stay_here(box: RunningSandbox) -> None:
     ids = Task.objects.filter(project_id=project_id("workshop")).values_list("id", flat=True)
-    assert len(ids) == 8
+    assert len(ids) == 8 + JOBS
     assert not Mapping.objects.filter(record_id__in=ids).exists()
+
+
+def test_the_workshops_weeks_are_figures_of_its_board(demo: Tenant) -> None:
+    now = timezone.now()
+    board = board_open(demo, "task", now=now)
+    found = figures_of(board, now - timedelta(days=30), now)
+    assert found.throughput == found.cycle.count >= 10  # what was imported as done was finished elsewhere
+    assert found.cycle.p90 is not None and timedelta(days=3).total_seconds() < found.cycle.p90 < 30 * 86400
+    assert next(stage for stage in found.stages if stage.stage == "review").exited >= 10
+    assert verify(board, now).ok
+    jobs = Move.objects.filter(board=board, record_id=record_id("task", "job 0")).order_by("seq")
+    assert [move.to_stage for move in jobs][-1] == "done" and jobs[0].at < now - timedelta(days=50)
 
 
 def test_there_is_a_person_for_each_role_who_can_log_in(demo: Tenant) -> None:

@@ -80,6 +80,18 @@ def test_a_reopened_card_is_unfinished_until_it_is_done_again() -> None:
     assert (between.throughput, between.lead.average) == (1, 48 * HOUR)
 
 
+def test_a_card_that_was_done_when_it_arrived_was_finished_elsewhere() -> None:
+    imported = UUID(int=9)
+    arrived = [
+        Event(20, at("29 10:00"), imported, "", "done", "i"),
+        Event(21, at("29 11:00"), imported, "done", "doing", "i"),
+    ]
+    way = metrics.journeys(arrived[:1])[imported]
+    assert (way.finished_at(DONE), way.lead(DONE), way.cycle(DONE, ACTIVE)) == (None, None, None)
+    again = metrics.journeys([*arrived, Event(22, at("29 15:00"), imported, "doing", "done", "i")])[imported]
+    assert (again.finished_at(DONE), again.cycle(DONE, ACTIVE)) == (at("29 15:00"), 4 * HOUR)
+
+
 def test_what_came_and_went_and_what_the_limits_did() -> None:
     rows = {row.stage: row for row in figures().stages}
     assert {stage: (row.entered, row.exited) for stage, row in rows.items()} == {
