@@ -85,6 +85,10 @@ class FiguresBase(BoardBase):
         )
 
     @cached_property
+    def figures(self) -> metrics.Figures:
+        return figures_of(self.stream(), self.since, self.until, self.events, self.cards)
+
+    @cached_property
     def flow(self) -> list[tuple[date, dict[str, int]]]:
         return charts.cumulative_flow(self.events, self.layout.keys, self.first, self.last, self.zone)
 
@@ -156,13 +160,12 @@ class FiguresBase(BoardBase):
         ]  # fmt: skip
 
     def _stage_table(self) -> tuple[list[str], list[list[Any]]]:
-        found = figures_of(self.stream(), self.since, self.until, self.events, self.cards)
         head = ["Stage", "Entered", "Exited", "Stay (average)", "Stay (median)", "Stay (p90)", "Blocked", "Warned",
                 "Overridden", "Bottleneck", "Evidence"]  # fmt: skip
         return head, [
             [self.layout.name_of(row.stage), row.entered, row.exited, _span(row.stay.average), _span(row.stay.median),
              _p90(row.stay), row.blocked, row.warned, row.overridden, row.bottleneck, row.evidence]
-            for row in found.stages
+            for row in self.figures.stages
         ]  # fmt: skip
 
     def _override_table(self) -> tuple[list[str], list[list[Any]]]:
@@ -207,7 +210,7 @@ class MetricsPage(FiguresBase):
 
     def get(self, request: HttpRequest, board_id: UUID) -> HttpResponse:
         self.load(board_id)
-        found = figures_of(self.stream(), self.since, self.until, self.events, self.cards)
+        found = self.figures
         points, _ = self.scatter
         worst = max(found.stages, key=lambda stage: stage.bottleneck, default=None)
         context = {

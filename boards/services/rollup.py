@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from boards.core.metrics import Figures, Refused, figures
 from boards.core.replay import Event
 from boards.defaults import layout_of
-from boards.models import Board, PeriodKind, Refusal, StageMetric
+from boards.models import Board, Move, PeriodKind, Refusal, StageMetric
 from workspace.bulk import upsert_rows
 
-from .snapshots import events_of
+from .snapshots import events_of, state_at
 
 _COLUMNS = (
     "board_id", "stage", "period", "since", "until", "entered", "exited", "throughput", "lead_average", "lead_median",
@@ -37,7 +37,7 @@ def figures_of(
 ) -> Figures:  # fmt: skip
     """The period's figures straight from the events; of these cards alone, if some are named."""
     layout = layout_of(board.record_type, board.config)
-    found = list(events_of(board.pk)) if events is None else events
+    found = events_from(board.pk, since, layout.done()) if events is None else events
     if cards is not None:
         found = [event for event in found if event.card in cards]
     rows = Refusal.objects.filter(board=board, at__gte=since, at__lt=until)
@@ -48,15 +48,39 @@ def figures_of(
     )  # fmt: skip
 
 
+def events_from(board_id: UUID, since: datetime, done: frozenset[str]) -> list[Event]:
+    """As many events as the figures from ``since`` on need, however long the board's history is: all those of the cards
+    that moved since; of each other open card only that it stands where it stood."""
+    moved = Move.objects.filter(board_id=board_id, at__gte=since)
+    theirs = list(events_of(board_id, cards=moved.values("record_id")))
+    touched = {event.card for event in theirs}
+    before = since - timedelta(microseconds=1)
+    state, _ = state_at(board_id)
+    standing = [
+        Event(0, before, card, "", place.stage, place.rank)
+        for card, place in state.items()
+        if card not in touched and place.stage not in done
+    ]
+    return standing + theirs
+
+
 def roll_up(board: Board, now: datetime, back: dict[PeriodKind, int] | None = None) -> int:
     """Write the figures of the latest periods of each kind; how many rows. Running it again changes nothing."""
-    events = list(events_of(board.pk))
+    began_at = Move.objects.filter(board=board).order_by("seq").values_list("at", flat=True).first()
+    zone = zone_of(board)
+    wanted = [
+        (kind, since, until)
+        for kind, count in (back or BACK).items()
+        for since, until in periods(kind, now, count, zone)
+        if began_at is not None and began_at < until
+    ]
+    if not wanted:
+        return 0
+    done = layout_of(board.record_type, board.config).done()
+    events = events_from(board.pk, min(since for _, since, _ in wanted), done)
     rows: list[tuple[Any, ...]] = []
-    for kind, count in (back or BACK).items():
-        for since, until in periods(kind, now, count, zone_of(board)):
-            if not events or events[0].at >= until:
-                continue
-            rows += _rows(board, kind, figures_of(board, since, until, events))
+    for kind, since, until in wanted:
+        rows += _rows(board, kind, figures_of(board, since, until, events))
     upsert_rows(
         StageMetric, _COLUMNS, rows, unique=("board_id", "period", "since", "stage"), update=_COLUMNS[4:]
     )

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from boards.core.replay import Event, Place, apply
 from boards.models import Board, Move, Snapshot, SnapshotReason
@@ -15,9 +16,14 @@ from boards.models import Board, Move, Snapshot, SnapshotReason
 _FIELDS = ("seq", "at", "record_id", "from_stage", "to_stage", "to_rank", "over", "override", "source")
 
 
-def events_of(board_id: UUID, *, after: int = 0, until: int | None = None) -> Iterator[Event]:
-    """Events in the order of their numbers, ``after`` excluded and ``until`` included."""
+def events_of(
+    board_id: UUID, *, after: int = 0, until: int | None = None, cards: QuerySet[Any, Any] | None = None
+) -> Iterator[Event]:
+    """Events in the order of their numbers, ``after`` excluded and ``until`` included; of these cards alone, if some
+    are named (a query of ids)."""
     rows = Move.objects.filter(board_id=board_id, seq__gt=after)
+    if cards is not None:
+        rows = rows.filter(record_id__in=cards)
     if until is not None:
         rows = rows.filter(seq__lte=until)
     for row in rows.order_by("seq").values_list(*_FIELDS).iterator(5000):
