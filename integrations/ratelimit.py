@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -115,19 +116,28 @@ class Store(Protocol):
 
 
 class LocalStore:
-    """Counters of this process: tests, and the fallback while Redis is away."""
+    """Counters of this process: tests, and the fallback while Redis is away. Those used longest ago are forgotten."""
+
+    MOST = 10_000
 
     def __init__(self) -> None:
-        self._windows: dict[str, Window] = {}
+        self._windows: OrderedDict[str, Window] = OrderedDict()
         self._lock = threading.Lock()
 
     def take(self, key: str, now: float, limit: float, period: float, cost: float, reserve: float) -> float:
         with self._lock:
-            return self._windows.setdefault(key, Window()).take(now, limit, period, cost, reserve)
+            return self._window(key).take(now, limit, period, cost, reserve)
 
     def observe(self, key: str, now: float, limit: float, remaining: float, reset_after: float) -> None:
         with self._lock:
-            self._windows.setdefault(key, Window()).observe(now, limit, remaining, reset_after)
+            self._window(key).observe(now, limit, remaining, reset_after)
+
+    def _window(self, key: str) -> Window:
+        found = self._windows.setdefault(key, Window())
+        self._windows.move_to_end(key)
+        if len(self._windows) > self.MOST:  # strangers' addresses are as many as they like
+            self._windows.popitem(last=False)
+        return found
 
 
 class RedisStore:

@@ -18,15 +18,10 @@ from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services import matching
 from sync.services.outbox import belonging, creates_there, made_by, unlinked_records
-from sync.services.pages import (
-    PageCounts,
-    PageRun,
-    known_mappings,
-    plan_changed,
-    plan_new,
-    sort_new,
-    sort_rows,
-)
+from sync.services.page_run import PageCounts, PageRun
+from sync.services.pages import known_mappings, sort_rows
+from sync.services.pages_changed import plan_changed
+from sync.services.pages_new import plan_new, sort_new
 from workspace.services import RecordState, records_read
 
 #: how many differences are kept with the job; the counts are of all

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -25,7 +25,8 @@ from reconcile.digest import digest
 from sync.context import ResourceContext
 from sync.pairs import Seen
 from sync.runtime import runtime
-from sync.services.pages import PageCounts, PageRun, page_take
+from sync.services.page_run import PageCounts, PageRun
+from sync.services.pages import page_take
 from workspace.bulk import upsert_rows
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,36 @@ class PullReport:
         self.outcomes += counts.outcomes
         self.errors = (self.errors + counts.errors)[:20]
         self.pages += 1
+
+
+@dataclass
+class Sweep:
+    """A walk under way; the cursor keeps it from page to page, so that the next run goes on where this one stops."""
+
+    full: bool
+    started_at: datetime  # by our clock
+    server_started_at: datetime | None = None  # by the vendor's: all changes until then will have been read
+    follows: bool = False  # along the vendor's own feed of what changed
+    token: Any = None  # of the next page
+    after: str | None = None  # where children are listed per parent: the last pair whose children are through
+
+    @classmethod
+    def stored(cls, cursor: Cursor) -> Sweep | None:
+        kept = cursor.sweep
+        if not kept:
+            return None
+        server = kept.get("server_started_at")
+        return cls(
+            bool(kept.get("full")), datetime.fromisoformat(kept["started_at"]),
+            datetime.fromisoformat(server) if server else None, bool(kept.get("follows")), kept.get("token"),
+            kept.get("after"),
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        found = asdict(self) | {"started_at": self.started_at.isoformat()}
+        if self.server_started_at is not None:
+            found["server_started_at"] = self.server_started_at.isoformat()
+        return found
 
 
 @dataclass
@@ -87,35 +118,34 @@ class Pull:
         try:
             self._walk_from(sweep, cursor, is_full)
         except (ContractBroken, RecordGone, RecordProblem):
-            if (sweep["token"] is None and not sweep["follows"]) or self.report.pages > pages:
+            if (sweep.token is None and not sweep.follows) or self.report.pages > pages:
                 raise
             cursor.sweep = None
-            if sweep["token"] is None:
+            if sweep.token is None:
                 cursor.resume = None
             self._walk_from(self._sweep(cursor, is_full), cursor, is_full)
 
-    def _walk_from(self, sweep: dict[str, Any], cursor: Cursor, is_full: bool) -> None:
+    def _walk_from(self, sweep: Sweep, cursor: Cursor, is_full: bool) -> None:
         since = None
-        if not (is_full or sweep["follows"] or cursor.since is None):
+        if not (is_full or sweep.follows or cursor.since is None):
             since = cursor.since - self.rc.resource.overlap
-        token = cursor.resume if sweep["follows"] and sweep["token"] is None else sweep["token"]
+        token = cursor.resume if sweep.follows and sweep.token is None else sweep.token
         for page, fetched_at, read in self._pages(since, token, None):
-            if "server_started_at" not in sweep:
-                started = page.server_time or fetched_at
-                sweep["server_started_at"] = started.isoformat()
-            sweep["token"] = page.next_token
+            if sweep.server_started_at is None:
+                sweep.server_started_at = page.server_time or fetched_at
+            sweep.token = page.next_token
             run = self._page_run(fetched_at, read)
             self._take(page, run, cursor, sweep, is_full, is_last=page.next_token is None)
 
-    def _sweep(self, cursor: Cursor, is_full: bool) -> dict[str, Any]:
+    def _sweep(self, cursor: Cursor, is_full: bool) -> Sweep:
         """The walk under way, or a new one. A changed kind of walk starts over."""
-        fresh = {"full": is_full, "follows": False, "token": None, "started_at": runtime().now().isoformat()}
+        fresh = Sweep(is_full, runtime().now())
         if self.is_aside:
             return fresh
-        fresh["follows"] = not is_full and cursor.resume is not None  # the vendor's own feed of what changed
-        sweep = cursor.sweep
-        if sweep and sweep.get("full") == is_full and sweep.get("token") is not None:
-            return {"follows": False, **sweep}
+        fresh.follows = not is_full and cursor.resume is not None
+        kept = Sweep.stored(cursor)
+        if kept is not None and kept.full == is_full and kept.token is not None:
+            return kept
         SweepSeen.objects.filter(cursor=cursor).delete()
         return fresh
 
@@ -124,7 +154,7 @@ class Pull:
         page: Page,
         run: PageRun,
         cursor: Cursor,
-        sweep: dict[str, Any],
+        sweep: Sweep,
         is_full: bool,
         is_last: bool,
     ) -> None:
@@ -145,11 +175,11 @@ class Pull:
         runtime().point("after_page")
 
     def _advance(
-        self, cursor: Cursor, counts: PageCounts, sweep: dict[str, Any], is_full: bool, is_last: bool
+        self, cursor: Cursor, counts: PageCounts, sweep: Sweep, is_full: bool, is_last: bool
     ) -> None:
         if self.is_aside:
             if is_last:
-                self._save_since(cursor, datetime.fromisoformat(sweep["server_started_at"]))
+                self._save_since(cursor, sweep)
             return
         if is_full and counts.seen:
             upsert_rows(
@@ -159,22 +189,22 @@ class Pull:
                 unique="sweep_seen_once",
                 update=[],
             )
-        cursor.sweep = None if is_last else sweep
+        cursor.sweep = None if is_last else sweep.as_json()
         if is_last:
             self._finish(cursor, sweep, is_full)
         runtime().point("before_cursor")
         cursor.save(update_fields=["since", "sweep", "resume", "generation", "updated_at"])
 
-    def _save_since(self, cursor: Cursor, since: datetime) -> None:
-        """All changes until then were read; nothing else of the row is ours."""
-        Cursor.objects.filter(id=cursor.id).update(since=since, updated_at=runtime().now())
+    def _save_since(self, cursor: Cursor, sweep: Sweep) -> None:
+        """All changes until the walk began were read; nothing else of the row is ours."""
+        Cursor.objects.filter(id=cursor.id).update(since=sweep.server_started_at, updated_at=runtime().now())
 
-    def _finish(self, cursor: Cursor, sweep: dict[str, Any], is_full: bool) -> None:
-        cursor.since = datetime.fromisoformat(sweep["server_started_at"])
+    def _finish(self, cursor: Cursor, sweep: Sweep, is_full: bool) -> None:
+        cursor.since = sweep.server_started_at
         if is_full:
             cursor.generation += 1
             if self.rc.resource.list_is_complete:
-                self._nominate_unseen(cursor, datetime.fromisoformat(sweep["started_at"]))
+                self._nominate_unseen(cursor, sweep.started_at)
             SweepSeen.objects.filter(cursor=cursor).delete()
 
     def _nominate_unseen(self, cursor: Cursor, started_at: datetime) -> None:
@@ -203,40 +233,29 @@ class Pull:
 
         Resumes after the last parent that was finished; ``since`` is the vendor's time when the walk began.
         """
-        sweep = cursor.sweep
-        if (
-            self.parent_id
-            or self.is_aside
-            or not sweep
-            or sweep.get("full") != is_full
-            or "after" not in sweep
-        ):
+        sweep = None if self.parent_id or self.is_aside else Sweep.stored(cursor)
+        if sweep is None or sweep.full != is_full or sweep.after is None:
             offset = timedelta(seconds=self.rc.integration.clock_offset_seconds)
-            sweep = {
-                "full": is_full,
-                "after": None,
-                "started_at": runtime().now().isoformat(),
-                "server_started_at": (runtime().now() + offset).isoformat(),
-            }
+            sweep = Sweep(is_full, runtime().now(), runtime().now() + offset)
         since = None if is_full or cursor.since is None else cursor.since - self.rc.resource.overlap
         parents = self._parents(since).order_by("id").values_list("id", "external_id")
-        if sweep["after"]:
-            parents = parents.filter(id__gt=sweep["after"])
+        if sweep.after:
+            parents = parents.filter(id__gt=sweep.after)
         for mapping_id, parent_id in parents.iterator(500):
             try:
-                self._walk_parent(str(parent_id), since, datetime.fromisoformat(sweep["started_at"]))
+                self._walk_parent(str(parent_id), since, sweep.started_at)
             except RecordGone:  # it went away since we saw it: its own story, not the end of this walk
                 self._nominate([mapping_id], "gone")
             if not self.parent_id and not self.is_aside:
-                cursor.sweep = {**sweep, "after": str(mapping_id)}
+                sweep.after = str(mapping_id)
+                cursor.sweep = sweep.as_json()
                 cursor.save(update_fields=["sweep", "updated_at"])
         if self.parent_id:
             return  # the others were not looked at
-        since = datetime.fromisoformat(sweep["server_started_at"])
         if self.is_aside:
-            self._save_since(cursor, since)
+            self._save_since(cursor, sweep)
             return
-        cursor.since, cursor.sweep = since, None
+        cursor.since, cursor.sweep = sweep.server_started_at, None
         cursor.save(update_fields=["since", "sweep", "updated_at"])
 
     def _parents(self, since: datetime | None) -> QuerySet[Mapping]:

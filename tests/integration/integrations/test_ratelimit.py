@@ -146,3 +146,18 @@ def test_the_key_names_no_secret_and_survives_a_token_refresh() -> None:
     assert one == budget_key("github", "https://x", {"client_id": "abc", "access_token": "new"})
     assert one != budget_key("github", "https://x", {"client_id": "other"})
     assert "abc" not in one
+
+
+def test_a_process_keeps_no_more_counters_than_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalStore, "MOST", 3)
+    store = LocalStore()
+    taken = [store.take(key, 600.0, 1, 60, 1, 0) for key in ("a", "b", "c", "a", "d", "a", "b")]
+    assert [wait == 0 for wait in taken] == [
+        True,
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]  # "b" was forgotten for "d"

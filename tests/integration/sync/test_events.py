@@ -31,7 +31,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
 
     for module in ("sync.leases", "sync.failures"):
         monkeypatch.setattr(f"{module}.publish", publish)
-    monkeypatch.setattr("sync.services.pages.publish_many", publish_many)
+    monkeypatch.setattr("sync.services.page_run.publish_many", publish_many)
     return heard
 
 
