@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from integrations.correlation import correlation_id
+from workspace.models import Tenant
 
 _ACTIONS = {
     "created": LogEntry.Action.CREATE,
@@ -27,7 +28,7 @@ def audit(
     note: str = "",
 ) -> None:
     """Write who did what to ``instance``. ``act`` is ``noun.verb``; ``changes`` is ``{field: (from, to)}``."""
-    tenant_id = getattr(instance, "tenant_id", None)
+    tenant_id = instance.pk if isinstance(instance, Tenant) else getattr(instance, "tenant_id", None)
     is_person = user is not None and getattr(user, "is_authenticated", False)
     LogEntry.objects.create(
         content_type=ContentType.objects.get_for_model(instance),

@@ -60,21 +60,24 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]  # fmt: skip
-    if _is_manager(request):
-        groups.append(
-            {
-                "title": "Administration",
-                "separator": True,
-                "items": [
-                    _item(request, "People and roles", "badge", "admin:workspace_membership_changelist"),
-                    _item(
-                        request, "Schedules", "schedule", "admin:django_celery_beat_periodictask_changelist"
-                    ),
-                    _item(request, "Audit log", "policy", "admin:auditlog_logentry_changelist"),
-                ],
-            }
-        )
+    administration = _administration(request)
+    if administration:
+        groups.append({"title": "Administration", "separator": True, "items": administration})
     return [{**group, "items": [item for item in group["items"] if item]} for group in groups]
+
+
+def _administration(request: HttpRequest) -> list[Any]:
+    """What the person may open: schedules span tenants, so they are the platform operator's."""
+    tenant = getattr(request, "tenant", None)
+    items = []
+    if tenant is not None and may(request.user, tenant, Action.MANAGE):
+        items.append(_item(request, "People and roles", "badge", "admin:workspace_membership_changelist"))
+    if request.user.is_superuser:
+        schedules = "admin:django_celery_beat_periodictask_changelist"
+        items.append(_item(request, "Schedules", "schedule", schedules))
+    if tenant is not None and may(request.user, tenant, Action.READ_PAYLOADS):
+        items.append(_item(request, "Audit log", "policy", "hub:audit"))
+    return items
 
 
 def _item(
@@ -92,11 +95,6 @@ def _item(
         item["badge"] = count
         item["badge_variant"] = "warning"
     return item
-
-
-def _is_manager(request: HttpRequest) -> bool:
-    tenant = getattr(request, "tenant", None)
-    return tenant is not None and may(request.user, tenant, Action.MANAGE)
 
 
 def hub_counts(request: HttpRequest) -> dict[str, int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -21,6 +20,7 @@ from boards.occupancy import lanes
 from boards.selectors import filtered
 from boards.services.rollup import figures_of, zone_of
 from boards.services.snapshots import events_of
+from integrations.pages.csvfile import csv_response
 from integrations.templatetags.hub import span
 from workspace.kinds import record_spec
 
@@ -311,33 +311,10 @@ CHARTS = (
 )
 
 
-class _Echo:
-    def write(self, value: str) -> str:
-        return value
-
-
 class MetricsCsv(FiguresBase):
-    """A chart's whole table as CSV; cells that a spreadsheet would take for a formula are neutralised."""
+    """A chart's whole table."""
 
     def get(self, request: HttpRequest, board_id: UUID, chart: str) -> StreamingHttpResponse:
         self.load(board_id)
         head, rows = self.table(chart)
-        writer = csv.writer(_Echo())
-
-        def lines() -> Iterator[str]:
-            yield writer.writerow(head)
-            for row in rows:
-                yield writer.writerow([_harmless(cell) for cell in row])
-
-        response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{self.board.record_type}-{chart}.csv"'
-        return response
-
-
-def _harmless(cell: Any) -> str:
-    text = str(cell)
-    return (
-        f"'{text}"
-        if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(cell, int | float)
-        else text
-    )
+        return csv_response(f"{self.board.record_type}-{chart}", head, rows)

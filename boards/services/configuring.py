@@ -12,6 +12,7 @@ from django.db.models import Count
 from boards.core.layout import BadLayout, plain
 from boards.defaults import layout_of
 from boards.models import Board
+from integrations.audit import audit
 from live.feed import publish
 from workspace.models import Tenant
 
@@ -59,12 +60,22 @@ def config_update(
         leaving = _with_cards(
             board, set(layout_of(board.record_type, current.config).keys) - set(layout.keys)
         )
+        before = current.config
         current.config, current.config_version = plain(layout), version + 1
         current.name = name.strip() if name is not None else current.name
         current.save()
+        audit(
+            current, "board.configured", user=actor.user, changes={"config_version": (version, version + 1)},
+            note=", ".join(sorted(_differing(before, current.config))),
+        )  # fmt: skip
         _relocate(current, leaving, dict(relocate or {}), layout.keys, actor, now)
         _tell(current, actor)
     return Board.objects.get(pk=board.pk)
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The settings that are others now."""
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
 def _with_cards(board: Board, stages: set[str]) -> dict[str, int]:
@@ -130,6 +141,9 @@ def board_add(*, tenant: Tenant, record_type: str, name: str, actor: Actor) -> B
             "The board cannot be added.", errors={"name": [f"There are {MAX_BOARDS} already."]}
         )
     origin = board_open(tenant, record_type)
-    return Board.objects.create(
-        tenant=tenant, record_type=record_type, name=name.strip(), config=origin.config, is_default=False
-    )
+    with transaction.atomic():
+        made = Board.objects.create(
+            tenant=tenant, record_type=record_type, name=name.strip(), config=origin.config, is_default=False
+        )
+        audit(made, "board.created", user=actor.user)
+    return made

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from integrations.audit import audit
 from integrations.models import Integration, Operation, SyncLog, SyncMethod
 from integrations.models.jobs import LogStatus
+from integrations.services.logs import logs_clear
+from integrations.services.problems import InvalidSettings
 from workspace.access import Action
 from workspace.models import RECORD_TYPES, Tenant
 
-from .base import HubView, as_uuid, filter_words, keyset
+from .base import HubAction, HubView, as_uuid, filter_words, keyset
+from .csvfile import csv_response
 from .figures import BAD_LOGS
 
 FILTERS = {
@@ -127,6 +132,50 @@ def log_context(
         "one_integration": integration,
         "retention_days": settings.LOCKSTEP_LOG_RETENTION_DAYS,
     }
+
+
+class LogCsv(HubView):
+    """The log under the filters of the address, whole; payloads and traces stay on their pages."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        rows = log_rows(self.tenant, request.GET, timezone.now()).order_by("-pk")
+        found = rows.values_list(*CSV_COLUMNS.values()).iterator(2000)
+        audit(self.tenant, "logs.exported", user=request.user, note=request.GET.urlencode()[:300])
+        return csv_response("sync-log", list(CSV_COLUMNS), (_csv_row(row) for row in found))
+
+
+#: head → column
+CSV_COLUMNS = {
+    "No.": "pk", "Time (UTC)": "created_at", "Integration": "integration__name", "Outcome": "status", "Action": "operation",
+    "Direction": "direction", "Trigger": "method", "Type": "resource", "Record type": "record_type",
+    "Record": "record_id", "External id": "external_id", "Message": "message", "Error": "error_code",
+    "HTTP": "http_status", "Milliseconds": "duration_ms", "Retries": "retry_count", "Processed": "records_processed",
+    "Succeeded": "records_succeeded", "Failed": "records_failed", "Run": "job_id", "Correlation id": "correlation_id",
+    "Fields": "field_changes",
+}  # fmt: skip
+
+
+def _csv_row(row: tuple[Any, ...]) -> list[Any]:
+    number, at, *others, fields = row
+    return [number, f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", *others, json.dumps(fields) if fields else ""]
+
+
+class LogClear(HubAction):
+    """Delete an integration's log; its name must be typed, and the audit entry stays."""
+
+    action = Action.MANAGE
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        integration = self.integration(pk)
+        try:
+            removed = logs_clear(
+                integration=integration, typed_name=request.POST.get("typed_name", ""), user=request.user
+            )
+        except InvalidSettings as refused:
+            self.say(" ".join(refused.errors["typed_name"]), "error")
+        else:
+            self.say(f"{removed} log entries were deleted.")
+        return self.back(reverse("hub:integration_tab", kwargs={"pk": pk, "tab": "logs"}))
 
 
 class LogDetail(HubView):

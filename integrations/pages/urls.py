@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.urls import path
 
 from .actions import IntegrationDo, SyncAll
+from .audit import AuditCsv, AuditList
 from .consent import ConsentBegin, ConsentCallback
 from .create import ChooseSystem, Connect, Setup
 from .dashboard import Dashboard
 from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
 from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList, JobTakeBack
-from .logs import LogDetail, LogList
+from .logs import LogClear, LogCsv, LogDetail, LogList
 from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
 from .maps import FieldMapEdit, StatusMapSave
 
@@ -35,6 +36,10 @@ urlpatterns = [
     path("integrations/<uuid:pk>/<slug:tab>/", IntegrationPage.as_view(), name="integration_tab"),
     path("deliveries/<int:pk>/replay", DeliveryReplay.as_view(), name="delivery_replay"),
     path("logs/", LogList.as_view(), name="logs"),
+    path("logs.csv", LogCsv.as_view(), name="logs_csv"),
+    path("integrations/<uuid:pk>/logs/clear", LogClear.as_view(), name="logs_clear"),
+    path("audit/", AuditList.as_view(), name="audit"),
+    path("audit.csv", AuditCsv.as_view(), name="audit_csv"),
     path("logs/<int:pk>/", LogDetail.as_view(), name="log"),
     path("jobs/", JobList.as_view(), name="jobs"),
     path("jobs/<uuid:pk>/", JobDetail.as_view(), name="job"),

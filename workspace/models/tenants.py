@@ -29,6 +29,10 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_additional_data(self) -> dict[str, str]:
+        """What the audit log keeps beside the change: whose it is."""
+        return {"act": "tenant.changed", "tenant": str(self.pk)}
+
 
 class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
@@ -42,3 +46,6 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.tenant} ({self.role})"
+
+    def get_additional_data(self) -> dict[str, str]:
+        return {"act": "membership.changed", "tenant": str(self.tenant_id)}
