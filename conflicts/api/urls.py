@@ -13,6 +13,9 @@ router.register("merge-rules", MergeRuleViewSet, basename="merge-rules")
 
 app_name = "desk-api"
 urlpatterns = [
-    path("sync/conflicts", ConflictViewSet.as_view({"get": "list"}), name="sync-conflicts"),  # S2's address
+    path("sync/conflicts", ConflictViewSet.as_view({"get": "list"}), name="sync-conflicts"),  # S2's addresses
+    path(
+        "sync/conflicts/<uuid:pk>/resolve", ConflictViewSet.as_view({"post": "resolve"}), name="sync-resolve"
+    ),
     path("", include(router.urls)),
 ]

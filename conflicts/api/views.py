@@ -70,6 +70,9 @@ class ConflictFilter(filters.FilterSet):
     since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
     q = filters.CharFilter(method="search")
+    resolved = filters.ChoiceFilter(  # S2's name
+        choices=[("false", "pending"), ("true", "no longer pending")], method="is_resolved"
+    )
 
     class Meta:
         model = ConflictResolution
@@ -79,6 +82,12 @@ class ConflictFilter(filters.FilterSet):
         self, rows: QuerySet[ConflictResolution], name: str, value: str
     ) -> QuerySet[ConflictResolution]:
         return rows.filter(Q(group=value) | Q(fields__icontains=f'"key": "{value}"'))
+
+    def is_resolved(
+        self, rows: QuerySet[ConflictResolution], name: str, value: str
+    ) -> QuerySet[ConflictResolution]:
+        pending = Q(status=ConflictStatus.PENDING)
+        return rows.filter(~pending if value == "true" else pending)
 
     def search(
         self, rows: QuerySet[ConflictResolution], name: str, value: str
@@ -124,7 +133,7 @@ class DeskViewSet(TenantViewSet):
     list=extend_schema(responses=ConflictOut), retrieve=extend_schema(responses=ConflictDetail)
 )
 class ConflictViewSet(DeskViewSet):
-    """What could not be merged. Without a ``status`` filter the list is the pending ones."""
+    """What could not be merged. Without a ``status`` or ``resolved`` filter the list is the pending ones."""
 
     queryset = ConflictResolution.objects.filter(integration__deleted_at__isnull=True).select_related(
         "integration", "decided_by", "lease_user", "mapping", "tenant"
@@ -138,7 +147,7 @@ class ConflictViewSet(DeskViewSet):
         return ConflictOut if self.action == "list" else ConflictDetail
 
     def narrowed(self, rows: QuerySet[ConflictResolution]) -> QuerySet[ConflictResolution]:
-        if self.action == "list" and "status" not in self.request.query_params:
+        if self.action == "list" and not {"status", "resolved"} & self.request.query_params.keys():
             return rows.filter(status=ConflictStatus.PENDING)
         return rows
 

@@ -55,38 +55,41 @@ def scope(rule: MergeRule) -> str:
 
 
 class RuleNew(HubView):
-    """What a rule would have done, before it is made. ``do=simulate`` shows it again, ``do=create`` makes it."""
+    """What a rule would have done, before it is made. ``do=simulate`` shows it again, ``do=save`` makes it."""
 
     action = Action.REVIEW
     title = "Remember a choice"
-    template_name = "conflicts/rule_new.html"
+    template_name = "conflicts/rule_form.html"
+    button = "Make the rule"
+    saved = "The rule is made."
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._page(request.GET)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        if request.POST.get("do") != "create":
+        if request.POST.get("do") != "save":
             return self._page(request.POST)
         try:
-            rule = rule_create(
-                tenant=self.tenant,
-                user=request.user,
-                rule=request.POST.get("rule", ""),
-                field=request.POST.get("field", "").strip(),
-                resource=request.POST.get("resource", "").strip(),
-                integration=self._integration(request.POST),
-                separator=request.POST.get("separator", " | "),
-                expires_at=expiry(request.POST.get("expires_on", "")),
-                note=request.POST.get("note", ""),
-                now=timezone.now(),
-            )
+            rule = self._save(self._asked(request.POST))
         except InvalidDecision as exc:
             return self._page(request.POST, exc.errors, status=422)
-        said = "The rule is made."
+        said = self.saved
         if request.POST.get("apply_open"):
             said += f" {self._decide_open(rule)} open conflicts were decided by it."
         self.say(said)
         return HttpResponseRedirect(reverse("desk:rules"))
+
+    def _asked(self, data: Any) -> dict[str, Any]:
+        """The rule as the form has it. Raises ``InvalidDecision``."""
+        return {
+            "rule": data.get("rule", ""), "field": data.get("field", "").strip(),
+            "resource": data.get("resource", "").strip(), "integration": self._integration(data),
+            "separator": data.get("separator") or " | ", "expires_at": expiry(data.get("expires_on", "")),
+            "note": data.get("note", "")[:300],
+        }  # fmt: skip
+
+    def _save(self, asked: dict[str, Any]) -> MergeRule:
+        return rule_create(tenant=self.tenant, user=self.request.user, now=timezone.now(), **asked)
 
     def _integration(self, data: Any) -> Integration | None:
         found = as_uuid(data.get("integration", ""))
@@ -129,9 +132,39 @@ class RuleNew(HubView):
             "integrations": Integration.objects.for_tenant(self.tenant).only("id", "name"),
             "errors": errors or {},
             "data": data,
+            "button": self.button,
             "open_count": len(open_decided_by(rule)),
         } | simulated(rule)
         return self.render(context=context, status=status)
+
+
+class RuleEdit(RuleNew):
+    """The same for a rule that is there; its place in the order and its hits stay."""
+
+    title = "Edit a rule"
+    button = "Save the rule"
+    saved = "The rule is changed; what it decided before stays as it is."
+    stored: MergeRule
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:  # type: ignore[override]
+        rule = self._stored(pk)
+        day = timezone.localtime(rule.expires_at).date().isoformat() if rule.expires_at else ""
+        kept = {name: getattr(rule, name) for name in ("rule", "field", "resource", "separator", "note")}
+        return self._page({**kept, "integration": str(rule.integration_id or ""), "expires_on": day})
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:  # type: ignore[override]
+        self._stored(pk)
+        return super().post(request)
+
+    def _stored(self, pk: UUID) -> MergeRule:
+        self.stored = self.one(MergeRule.objects.all(), pk=pk)
+        return self.stored
+
+    def _save(self, asked: dict[str, Any]) -> MergeRule:
+        changed = {name: value for name, value in asked.items() if getattr(self.stored, name) != value}
+        return rule_update(
+            rule_id=self.stored.pk, tenant=self.tenant, user=self.request.user, now=timezone.now(), **changed
+        )
 
 
 def simulated(rule: MergeRule) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.urls import path
 
 from .listing import ConflictBulk, ConflictList
 from .review import ConflictDo, Lease, Review
-from .rules import RuleDetail, RuleDo, RuleList, RuleNew
+from .rules import RuleDetail, RuleDo, RuleEdit, RuleList, RuleNew
 
 app_name = "desk"
 urlpatterns = [
@@ -18,5 +18,6 @@ urlpatterns = [
     path("rules/", RuleList.as_view(), name="rules"),
     path("rules/new/", RuleNew.as_view(), name="rule_new"),
     path("rules/<uuid:pk>/", RuleDetail.as_view(), name="rule"),
+    path("rules/<uuid:pk>/edit/", RuleEdit.as_view(), name="rule_edit"),
     path("rules/<uuid:pk>/do/<slug:action>", RuleDo.as_view(), name="rule_do"),
 ]

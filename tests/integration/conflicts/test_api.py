@@ -51,6 +51,18 @@ def test_filters_narrow_the_list_and_s2s_address_answers_alike(world: World) -> 
     assert api(world).get(f"{LIST}?field=stage").json()["results"] == []
 
 
+def test_s2s_addresses_list_by_resolved_and_resolve(world: World) -> None:
+    integration = world.integration()
+    conflict = world.conflict(integration)
+    address = "/api/v1/sync/conflicts"
+    assert len(api(world).get(f"{address}?resolved=false").json()["results"]) == 1
+    assert api(world).get(f"{address}?resolved=true").json()["results"] == []
+    answer = api(world).post(f"{address}/{conflict.pk}/resolve", {"strategy": "local_wins", "version": 1})
+    assert (answer.status_code, answer.json()["status"]) == (200, "decided")
+    assert len(api(world).get(f"{address}?resolved=true").json()["results"]) == 1
+    assert "resolved" in api(world).get(f"{address}?resolved=maybe").json()["errors"]
+
+
 def test_resolving_in_the_first_documents_shape(world: World) -> None:
     conflict = world.conflict(world.integration())
     body = {

@@ -327,10 +327,10 @@ def test_a_new_rule_can_decide_the_open_conflicts_it_covers_only_if_ticked(world
     address = reverse("desk:rule_new")
     shown = reviewer.get(address + "?field=title&rule=prefer_local").content.decode()
     assert "Also decide the 1 open conflict it covers" in shown
-    reviewer.post(address, {"do": "create", "rule": "prefer_local", "field": "title"})
+    reviewer.post(address, {"do": "save", "rule": "prefer_local", "field": "title"})
     conflict.refresh_from_db()
     assert conflict.status == ConflictStatus.PENDING
-    reviewer.post(address, {"do": "create", "rule": "prefer_local", "field": "title", "apply_open": "1"})
+    reviewer.post(address, {"do": "save", "rule": "prefer_local", "field": "title", "apply_open": "1"})
     conflict.refresh_from_db()
     assert conflict.resolved["title"]["choice"] == "local"
     assert MergeRule.objects.count() == 2
@@ -340,7 +340,7 @@ def test_rules_are_listed_switched_moved_and_deleted(world: World) -> None:
     reviewer = world.client(Role.REVIEWER)
     assert "No rules yet" in reviewer.get(reverse("desk:rules")).content.decode()
     for rule in ("prefer_local", "prefer_external"):
-        reviewer.post(reverse("desk:rule_new"), {"do": "create", "rule": rule, "field": "title"})
+        reviewer.post(reverse("desk:rule_new"), {"do": "save", "rule": rule, "field": "title"})
     first, second = MergeRule.objects.order_by("position")
     reviewer.post(reverse("desk:rule_do", args=[second.pk, "up"]))
     assert [rule.pk for rule in MergeRule.objects.order_by("position")] == [second.pk, first.pk]
@@ -352,9 +352,35 @@ def test_rules_are_listed_switched_moved_and_deleted(world: World) -> None:
     assert MergeRule.objects.count() == 1
 
 
+def test_a_rule_is_edited_in_its_place(world: World) -> None:
+    integration, reviewer = world.integration(), world.client(Role.REVIEWER)
+    for rule in ("prefer_local", "prefer_external"):
+        reviewer.post(reverse("desk:rule_new"), {"do": "save", "rule": rule, "field": "titel"})
+    first, second = MergeRule.objects.order_by("position")
+    address = reverse("desk:rule_edit", args=[second.pk])
+    assert f'href="{address}"' in reviewer.get(reverse("desk:rule", args=[second.pk])).content.decode()
+    shown = reviewer.get(address).content.decode()
+    assert 'value="prefer_external" selected' in shown and 'name="field" value="titel"' in shown
+    changes = {
+        "rule": "union",
+        "field": "labels",
+        "integration": str(integration.pk),
+        "note": "as agreed",
+    }
+    reviewer.post(address, {"do": "save", **changes, "separator": " | ", "expires_on": "2999-12-31"})
+    stored = MergeRule.objects.get(pk=second.pk)
+    assert (stored.rule, stored.field, stored.integration, stored.note, stored.position) == (
+        "union", "labels", integration, "as agreed", second.position,
+    )  # fmt: skip
+    assert 'name="expires_on" value="2999-12-31"' in reviewer.get(address).content.decode()
+    assert reviewer.post(address, {"do": "save", "rule": "nonsense"}).status_code == 422
+    assert world.client(Role.OPERATOR).get(address).status_code == 403
+    assert MergeRule.objects.get(pk=first.pk).field == "titel"
+
+
 def test_a_rule_with_a_wrong_day_names_the_field(world: World) -> None:
     answer = world.client(Role.REVIEWER).post(
-        reverse("desk:rule_new"), {"do": "create", "rule": "prefer_local", "expires_on": "2001-01-01"}
+        reverse("desk:rule_new"), {"do": "save", "rule": "prefer_local", "expires_on": "2001-01-01"}
     )
     assert answer.status_code == 422
     assert "This is in the past" in answer.content.decode()
