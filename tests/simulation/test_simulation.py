@@ -27,6 +27,7 @@ def test_seeds_that_once_failed_stay_green() -> None:
         run_seed(seed, profiles_of(seed), steps=STEPS)
 
 
+@pytest.mark.timeout(600)  # ten runs: seconds each, but minutes on a machine that is busy with something else
 @pytest.mark.django_db
 @pytest.mark.parametrize("first", range(1, SEEDS + 1, CHUNK))
 def test_random_runs_converge_and_lose_nothing(first: int) -> None:

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from live.feed import last_seq_of, sync_room
+from workspace.comments import comment_add
 from workspace.fields import SetField
 from workspace.kinds import record_spec
 from workspace.models import Membership, OriginKind, Record
@@ -243,6 +244,7 @@ class RecordAdmin(TenantAdmin):
             ("restore", require_POST(self.restore_view)),
             ("revert", require_POST(self.revert_view)),
             ("act", require_POST(self.act_view)),
+            ("comment", require_POST(self.comment_view)),
             ("badges", self.badges_view),
         ]
         name = self.opts.model_name
@@ -308,6 +310,24 @@ class RecordAdmin(TenantAdmin):
             raise PermissionDenied
         run_action(request, chosen, [record])
         return HttpResponseRedirect(self._url("change", record))
+
+    def comment_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        record = self._visible(request, object_id)
+        if not self.has_change_permission(request, record) or record.deleted_at is not None:
+            raise PermissionDenied
+        body = request.POST.get("body", "")
+        try:
+            comment_add(
+                tenant=tenant_of(request),
+                record=record,
+                body=body,
+                origin=origin_of(request),
+                now=timezone.now(),
+            )
+        except InvalidRecord as refused:
+            said = " ".join(message for messages_ in refused.errors.values() for message in messages_)
+            self.message_user(request, f"The comment was not saved. {said}", messages.ERROR)
+        return HttpResponseRedirect(self._url("change", record) + "#comments")
 
     def badges_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         record = self._visible(request, object_id)
