@@ -35,6 +35,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(request, "Integrations", "hub", "hub:dashboard", exact=True),
                 _item(request, "Boards", "view_kanban", "boards:index"),
+                _item(request, "My tasks", "checklist", "hub:my_tasks"),
                 _item(request, "Conflicts", "call_split", "desk:list", badge="conflicts"),
                 _item(request, "Rules", "rule", "desk:rules"),
                 _item(request, "Mappings", "link", "hub:mappings"),

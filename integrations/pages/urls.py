@@ -14,6 +14,7 @@ from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList, Jo
 from .logs import LogClear, LogCsv, LogDetail, LogList
 from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
 from .maps import FieldMapEdit, StatusMapSave
+from .mytasks import MyTasks, TaskDo
 
 app_name = "hub"
 urlpatterns = [
@@ -47,6 +48,8 @@ urlpatterns = [
     path("jobs/<uuid:pk>/do/<slug:action>", JobDo.as_view(), name="job_do"),
     path("dead-letters/", DeadLetters.as_view(), name="dead_letters"),
     path("dead-letters/requeue", DeadLettersRequeue.as_view(), name="dead_letters_requeue"),
+    path("my-tasks/", MyTasks.as_view(), name="my_tasks"),
+    path("my-tasks/<uuid:pk>/<slug:action>", TaskDo.as_view(), name="task_do"),
     path("mappings/", MappingList.as_view(), name="mappings"),
     path("mappings/<uuid:pk>/", MappingDetail.as_view(), name="mapping"),
     path("mappings/<uuid:pk>/found", MappingFound.as_view(), name="mapping_found"),

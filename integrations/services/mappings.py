@@ -26,6 +26,7 @@ from integrations.services.marks import RELEASED, drains_wake, mark_dirty
 from integrations.services.problems import InvalidSettings, NotNow
 from live.feed import publish, sync_room
 from workspace.kinds import record_spec
+from workspace.models import Tenant
 
 
 def _mark(mapping: Mapping, reason: str, now: datetime | None, *, wakes: bool = True) -> None:
@@ -66,6 +67,14 @@ def mapping_retry(*, mapping: Mapping, user: Any, now: datetime | None = None) -
         mapping_announce(mapping)
     mapping.refresh_from_db()
     return mapping
+
+
+def record_retry(*, tenant: Tenant, record_id: UUID) -> int:
+    """Try a record's failed and waiting pairs again, ahead of bulk work; how many."""
+    pairs = Mapping.objects.filter(tenant=tenant, record_id=record_id, integration__deleted_at__isnull=True)
+    ids = list(pairs.values_list("id", flat=True))
+    Mapping.objects.filter(id__in=ids, state=MappingState.ERROR).update(state=MappingState.PENDING)
+    return mark_dirty(mapping_ids=ids, reason="retry", priority=0, method=SyncMethod.MANUAL, clears_wait=True)
 
 
 def mapping_stop(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:

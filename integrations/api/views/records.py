@@ -27,9 +27,9 @@ from integrations.api.serializers.records import (
     SyncStateOut,
 )
 from integrations.badges import word_of
-from integrations.models import Integration, JobStatus, Mapping, MappingState, SyncJob, SyncMethod
+from integrations.models import Integration, JobStatus, SyncJob
 from integrations.selectors import integration_stats, sync_states
-from integrations.services.marks import mark_dirty
+from integrations.services.mappings import record_retry
 from workspace.access import Action
 from workspace.kinds import RecordSpec, record_spec
 from workspace.models import RECORD_TYPES, Record
@@ -304,14 +304,7 @@ class TaskRetryView(TaskBase):
     def post(self, request: Request, record_id: UUID) -> Response:
         """Try the task's failed and waiting pairs again, ahead of bulk work."""
         record = self.record()
-        pairs = Mapping.objects.filter(
-            tenant=self.tenant, record_id=record.pk, integration__deleted_at__isnull=True
-        )
-        ids = list(pairs.values_list("id", flat=True))
-        Mapping.objects.filter(id__in=ids, state=MappingState.ERROR).update(state=MappingState.PENDING)
-        count = mark_dirty(
-            mapping_ids=ids, reason="retry", priority=0, method=SyncMethod.MANUAL, clears_wait=True
-        )
+        count = record_retry(tenant=self.tenant, record_id=record.pk)
         states = sync_states(tenant=self.tenant, record_ids=[record.pk])
         return Response(RetriedOut({"retried": count, "sync": states.get(record.pk, [])}).data)
 
