@@ -21,6 +21,7 @@ from integrations.services.mappings import (
     mapping_stop,
     mapping_sync_now,
     mapping_unlink,
+    mappings_release,
 )
 from integrations.services.problems import InvalidSettings, Refused
 from workspace.access import Action
@@ -114,6 +115,7 @@ def mapping_context(
         if integration
         else Integration.objects.for_tenant(view.tenant).only("id", "name"),
         "one_integration": integration,
+        "waiting": rows.count() if request.GET.get("state") == MappingState.QUARANTINED else 0,
     }
 
 
@@ -212,6 +214,26 @@ class MappingDo(HubAction):
         except Refused as refused:
             self.say(refused.message, "error")
         return self.back(default)
+
+
+class MappingsRelease(HubAction):
+    """Let all held back deletions under the filters go on. Their number must be typed: it is what will be deleted."""
+
+    action = Action.MANAGE
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        rows = mapping_rows(self.tenant, {**request.POST.dict(), "state": MappingState.QUARANTINED})
+        count = rows.count()
+        if request.POST.get("count", "").strip() != str(count):
+            self.say(
+                f"Nothing was released: {count} deletions wait now, and that number was not typed.", "error"
+            )
+        else:
+            released, refused = mappings_release(rows, user=request.user)
+            self.say(f"{released} deletions go on; each is looked up once more before.")
+            for reason in refused:
+                self.say(reason, "error")
+        return self.back(f"{reverse('hub:mappings')}?state={MappingState.QUARANTINED}")
 
 
 class MappingFound(HubAction):

@@ -12,7 +12,7 @@ from .dashboard import Dashboard
 from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
 from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList, JobTakeBack
 from .logs import LogClear, LogCsv, LogDetail, LogList
-from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
+from .mappings import MappingDetail, MappingDo, MappingFound, MappingList, MappingsRelease
 from .maps import FieldMapEdit, StatusMapSave
 from .mytasks import MyTasks, TaskDo
 
@@ -51,6 +51,7 @@ urlpatterns = [
     path("my-tasks/", MyTasks.as_view(), name="my_tasks"),
     path("my-tasks/<uuid:pk>/<slug:action>", TaskDo.as_view(), name="task_do"),
     path("mappings/", MappingList.as_view(), name="mappings"),
+    path("mappings/release", MappingsRelease.as_view(), name="mappings_release"),
     path("mappings/<uuid:pk>/", MappingDetail.as_view(), name="mapping"),
     path("mappings/<uuid:pk>/found", MappingFound.as_view(), name="mapping_found"),
     path("mappings/<uuid:pk>/do/<slug:action>", MappingDo.as_view(), name="mapping_do"),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.audit import audit
@@ -27,6 +28,9 @@ from integrations.services.problems import InvalidSettings, NotNow
 from live.feed import publish, sync_room
 from workspace.kinds import record_spec
 from workspace.models import Tenant
+
+#: deletions let go on at a time
+MOST_RELEASED = 1000
 
 
 def _mark(mapping: Mapping, reason: str, now: datetime | None, *, wakes: bool = True) -> None:
@@ -224,6 +228,21 @@ def mapping_release(*, mapping: Mapping, user: Any, now: datetime | None = None)
         _mark(mapping, RELEASED, now)
         _noted(mapping, "mapping.released", user, "A deletion over the budget was let go on.", now)
     return mapping
+
+
+def mappings_release(
+    rows: QuerySet[Mapping], *, user: Any, now: datetime | None = None
+) -> tuple[int, list[str]]:
+    """``mapping_release`` for each that waits, a thousand at most: how many, and why the others stay."""
+    released, refused = 0, []
+    waiting = rows.filter(state=MappingState.QUARANTINED).select_related("integration").order_by("pk")
+    for mapping in waiting[:MOST_RELEASED]:
+        try:
+            mapping_release(mapping=mapping, user=user, now=now)
+            released += 1
+        except NotNow as reason:
+            refused.append(str(reason))
+    return released, list(dict.fromkeys(refused))
 
 
 def _check_running(mapping: Mapping) -> None:

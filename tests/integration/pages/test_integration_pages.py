@@ -376,6 +376,30 @@ def test_what_did_not_arrive_is_sent_again_from_its_page(world: World) -> None:
     assert (pair.state, pair.intents.get().state) == (MappingState.PENDING, "failed")
 
 
+def test_many_deletions_are_let_go_on_by_typing_their_number(world: World) -> None:
+    one, two = world.integration("One"), world.integration("Two")
+    waiting = [world.pair(one, state=MappingState.QUARANTINED) for _ in range(3)]
+    other = world.pair(two, state=MappingState.QUARANTINED)
+    world.pair(one)
+    manager = world.client(Role.MANAGER)
+    shown = manager.get(f"/admin/hub/mappings/?state=quarantined&integration={one.pk}").content.decode()
+    assert "3 deletions wait" in shown and "Type 3 to let all of them go on" in shown
+    operator = world.client(Role.OPERATOR)
+    assert (
+        "let all of them go on" not in operator.get("/admin/hub/mappings/?state=quarantined").content.decode()
+    )
+    form = {"integration": str(one.pk), "count": "2"}
+    assert operator.post("/admin/hub/mappings/release", form).status_code == 403
+    said = manager.post("/admin/hub/mappings/release", form, follow=True).content.decode()
+    assert "Nothing was released: 3 deletions wait now" in said
+    said = manager.post("/admin/hub/mappings/release", {**form, "count": "3"}, follow=True).content.decode()
+    assert "3 deletions go on" in said
+    states = dict(
+        Mapping.objects.filter(pk__in=[pair.pk for pair in [*waiting, other]]).values_list("pk", "state")
+    )
+    assert states == {**{pair.pk: "pending" for pair in waiting}, other.pk: "quarantined"}
+
+
 def test_a_deletion_in_quarantine_is_let_go_on_by_a_manager(world: World) -> None:
     pair = world.pair(world.integration(), state=MappingState.QUARANTINED, state_reason="21 deletions today.")
     page, act = reverse("hub:mapping", args=[pair.pk]), reverse("hub:mapping_do", args=[pair.pk, "release"])
