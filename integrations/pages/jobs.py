@@ -80,13 +80,17 @@ def job_context(
         "page": keyset(rows.select_related("integration", "triggered_by"), request, read=UUID),
         "filters": filter_words(request, FILTERS),
         "statuses": [("open", "Open"), ("bad", "Failures"), *JobStatus.choices],
-        "kinds": JobKind.choices,
+        "kinds": [(kind.value, kind.label) for kind in RUN_KINDS],
         "since_choices": SINCE_WORDS.items(),
         "integrations": None
         if integration
         else Integration.objects.for_tenant(view.tenant).only("id", "name"),
         "one_integration": integration,
     }
+
+
+#: runs that there are; single edits, webhooks' news and decisions go pair by pair and are in the sync log
+RUN_KINDS = (JobKind.SCHEDULED, JobKind.MANUAL, JobKind.INITIAL, JobKind.PREVIEW, JobKind.ROLLBACK)
 
 
 class JobList(HubView):
