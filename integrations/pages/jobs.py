@@ -164,6 +164,11 @@ OUTCOME_WORDS = {
     "conflict": "Conflict",
     "link": "Link",
     "ambiguous": "Ask which one",
+    "gone_there": "Look up: not found there",
+    "delete_there": "Delete there",
+    "archive_there": "Archive there",
+    "ask": "Ask a reviewer",
+    "unlink": "Unlink",
     "filtered": "Left out",
     "unchanged": "Unchanged",
 }
@@ -185,6 +190,7 @@ def preview_of(job: SyncJob) -> dict[str, Any]:
         ],
         "records": [_preview_row(record) for record in records[:SHOWN_RECORDS]],
         "total": len(records),
+        "not_walked": ", ".join(result.get("not_walked") or []),
     }
 
 
@@ -202,6 +208,7 @@ def _preview_row(record: dict[str, Any]) -> dict[str, Any]:
         "changes": changes,
         "conflicts": record.get("conflicts") or [],
         "held": sorted((record.get("held") or {}).items()),
+        "note": record.get("note") or "",
     }
 
 

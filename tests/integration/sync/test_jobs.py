@@ -11,7 +11,16 @@ import pytest
 from django.core.cache import cache
 
 from connectors.base.errors import RateLimited, RecordProblem, Retryable
-from integrations.models import Integration, JobAttempt, JobKind, Mapping, SyncJob, SyncLog, WebhookDelivery
+from integrations.models import (
+    Cursor,
+    Integration,
+    JobAttempt,
+    JobKind,
+    Mapping,
+    SyncJob,
+    SyncLog,
+    WebhookDelivery,
+)
 from integrations.services.control import integration_pause
 from integrations.services.jobs import dead_letters_requeue, job_cancel
 from integrations.services.mappings import mapping_sync_now
@@ -400,6 +409,31 @@ def test_a_dry_run_says_what_a_run_would_do_and_writes_nothing(hub: Hub) -> None
         "update_here": 1, "update_there": 1, "conflict": 1, "create_here": 1, "link": 1, "create_there": 1,
         "unchanged": 1,
     }  # fmt: skip
+
+
+def test_a_dry_run_tells_of_deletions_on_either_side(hub: Hub) -> None:
+    cards = _cards(hub, 4)
+    hub.sync()
+    hub.clock.wait(minutes=10)
+    here, edited = hub.record(cards[0]), hub.record(cards[1])
+    for record in (here, edited):
+        hub.delete(record)
+    outbox.changes_drain()
+    hub.vendor.change(cards[1], name="Edited there meanwhile")
+    hub.vendor.remove(cards[2])
+    Cursor.objects.update(since=None)  # the whole listing is read, as on every day's full run
+    before = _everything(hub)
+    job = hub.pull(JobKind.PREVIEW)
+    assert _everything(hub) == before
+    found = {record["external_id"]: (record["outcome"], record["title"]) for record in job.result["records"]}
+    assert found == {
+        cards[0].id: ("delete_there", "Card 0"), cards[1].id: ("ask", "Card 1"), cards[2].id: ("gone_there", "Card 2"),
+    }  # fmt: skip
+    assert job.result["counts"]["unchanged"] == 1
+    hub.sync(full=True)
+    assert [w[1] for w in hub.vendor.writes if w[0] == "delete"] == [cards[0].id]
+    assert hub.fresh(hub.record(cards[2])).deleted_at is not None
+    assert hub.counts()["conflicts"] == 1
 
 
 def test_a_run_does_what_the_dry_run_said(hub: Hub) -> None:
