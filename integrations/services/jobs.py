@@ -185,7 +185,7 @@ def job_cancel(*, job: SyncJob, user: Any, now: datetime | None = None) -> SyncJ
 
 
 def job_retry(*, job: SyncJob, user: Any, now: datetime | None = None) -> SyncJob:
-    """A dead, failed or partial job begins anew, where its progress stands. Raises ``NotNow`` or ``JobAlreadyOpen``."""
+    """A dead, failed or partial job looks at every kind again, each from where its walk broke off. Raises ``NotNow`` or ``JobAlreadyOpen``."""
     now = now or timezone.now()
     with transaction.atomic():
         integration = Integration.objects.select_for_update().get(id=job.integration_id)
@@ -217,6 +217,7 @@ def job_retry(*, job: SyncJob, user: Any, now: datetime | None = None) -> SyncJo
             error_message="",
             lease_until=None,
             lease_token="",
+            progress={},
         )
         job.refresh_from_db()
         if not changed:

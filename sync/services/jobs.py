@@ -181,7 +181,7 @@ def _pull(job: SyncJob) -> JobStatus:
     breaker.guard(job.integration, runtime().now())
     context = IntegrationContext(job.integration)
     client = runtime().open_client(job.integration, 5)
-    total = PullReport()
+    total = _so_far(job)
     try:
         _check_container(job, client)
         for rc in context.resources:
@@ -189,6 +189,7 @@ def _pull(job: SyncJob) -> JobStatus:
                 (job.resources and rc.name not in job.resources)
                 or Can.LIST not in rc.resource.can
                 or not rc.brings_in
+                or rc.name in job.progress.get("walked", ())
             ):
                 continue
             pull = Pull(
@@ -206,6 +207,7 @@ def _pull(job: SyncJob) -> JobStatus:
             total.errors = (total.errors + report.errors)[:20]
             total.pages += report.pages
             total.warning = total.warning or report.warning
+            _walked(job, rc.name, total)
             references_resolve(job.integration)
         if job.kind in {JobKind.MANUAL, JobKind.INITIAL}:
             for rc in context.resources:
@@ -215,6 +217,23 @@ def _pull(job: SyncJob) -> JobStatus:
         client.close()
     wake("sync.drain_integration", integration_id=str(job.integration_id))
     return _finish(job, total, getattr(client, "clock_offset_seconds", 0.0))
+
+
+def _so_far(job: SyncJob) -> PullReport:
+    """What earlier tries of this run came to: it goes on with the kinds that they did not finish. Where a budget
+    allows a few calls at a time, beginning anew would use them up before the last kind is ever reached."""
+    kept = job.progress or {}
+    return PullReport(
+        Counter(kept.get("outcomes", {})), [], int(kept.get("pages", 0) if kept.get("walked") else 0)
+    )
+
+
+def _walked(job: SyncJob, resource: str, total: PullReport) -> None:
+    job.progress = {
+        "resource": resource, "pages": total.pages, "done": sum(total.outcomes.values()),
+        "walked": [*job.progress.get("walked", ()), resource], "outcomes": dict(total.outcomes),
+    }  # fmt: skip
+    SyncJob.objects.filter(id=job.id, lease_token=job.lease_token).update(progress=job.progress)
 
 
 def _check_container(job: SyncJob, client: Any) -> None:
@@ -238,7 +257,12 @@ def _checkpoint(job: SyncJob, total: PullReport, report: PullReport, resource: s
     mine = SyncJob.objects.filter(id=job.id, lease_token=job.lease_token, status=JobStatus.RUNNING)
     updated = mine.update(
         lease_until=runtime().now() + HEARTBEAT,
-        progress={"resource": resource, "pages": total.pages + report.pages, "done": sum(outcomes.values())},
+        progress={
+            **job.progress,
+            "resource": resource,
+            "pages": total.pages + report.pages,
+            "done": sum(outcomes.values()),
+        },
         **_counts(outcomes),
     )
     if not updated:
@@ -302,6 +326,7 @@ def _finish(job: SyncJob, total: PullReport, clock_offset: float) -> JobStatus:
         status,
         reason=message,
         result={"outcomes": dict(+outcomes), "pages": total.pages, "errors": total.errors},
+        progress={name: job.progress[name] for name in ("resource", "pages", "done") if name in job.progress},
         **counts,
     )
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from connectors.base.types import Can, Client
 from integrations.models import Cursor, Mapping, MappingState
-from reconcile.model import Plan, RecordAction, SideState
+from reconcile.model import Plan, RecordAction, SideState, Snapshot
 from reconcile.planner import plan_external_create
 from reconcile.records import record_action
 from sync.context import IntegrationContext, References, ResourceContext
@@ -286,7 +286,7 @@ def _word(plan: Plan) -> str:
     return "update_there" if plan.to_external else "unchanged"
 
 
-def _title(values: dict[str, Any]) -> str:
+def _title(values: Snapshot) -> str:
     """What a person calls the record."""
     for name in ("title", "name", "customer_name", "body"):
         if values.get(name):

@@ -28,6 +28,7 @@ from live.models import LiveEvent
 from sync.runtime import runtime
 from sync.services import dispatch, jobs, maintenance, outbox
 from tests.integration.sync.hub import START, Hub
+from tests.integration.sync.vendor import VendorClient
 from workspace.models import Change, OriginKind, Task
 from workspace.services import Origin, record_delete
 
@@ -185,6 +186,39 @@ def test_429_makes_a_job_wait_without_counting_the_try(hub: Hub) -> None:
     assert (job.status, job.attempts) == ("retry_waiting", 0)
     assert job.run_at == hub.clock.at + timedelta(seconds=90)
     assert not JobAttempt.objects.exists() and hub.status() == "ACTIVE"
+
+
+def test_a_run_that_may_ask_little_at_a_time_comes_to_its_end(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try may list one kind of record more; a run that began anew would never reach the last."""
+    hub.vendor.add("member", name="Ann")
+    hub.vendor.add(name="Card")
+    listed: list[str] = []
+    list_page = VendorClient.list_page
+
+    def one_a_try(self: VendorClient, resource: str, **options: Any) -> Any:
+        if left[0] == 0:
+            raise RateLimited("The request budget is used up for the moment.", retry_after=1)
+        left[0] -= 1
+        listed.append(resource)
+        return list_page(self, resource, **options)
+
+    monkeypatch.setattr(VendorClient, "list_page", one_a_try)
+    left = [1]
+    job = hub.pull()
+    tries = 1
+    while job.status == "retry_waiting" and tries < 9:
+        hub.clock.wait(seconds=2)
+        left[0] = 1
+        jobs.job_run(job_id=job.id)
+        job.refresh_from_db()
+        tries += 1
+    assert (job.status, job.success_count, job.attempts) == ("succeeded", 2, 1)
+    assert len(listed) == len(set(listed)) >= 2, listed
+    left[0] = 9
+    assert hub.pull().status == "succeeded"  # another run looks at everything again
+    assert listed == 2 * listed[: len(listed) // 2]
 
 
 def test_the_vendors_retry_after_is_kept_to_even_where_our_schedule_is_shorter(hub: Hub) -> None:
