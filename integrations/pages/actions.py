@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.models import Integration, JobKind
 from integrations.services.clients import connection_check
@@ -24,6 +25,7 @@ from integrations.services.problems import CheckFailed, InvalidSettings, JobAlre
 from workspace.access import Action
 
 from .base import HubAction, HubView
+from .figures import pulse
 
 SECRET_SESSION_KEY = "hub_secret_once"  # noqa: S105
 
@@ -62,7 +64,12 @@ def _sync(view: HubView, integration: Integration) -> HttpResponse | None:
         resources=[resource] if resource else [],
         options={"full": True} if view.request.POST.get("full") else {},
     )
-    view.say(f"{integration.name} is being synced now.")
+    if pulse(timezone.now()).tone == "bad":
+        view.say(
+            f"{integration.name} is queued; no worker answers, so it waits until one is started.", "warning"
+        )
+    else:
+        view.say(f"{integration.name} is being synced now.")
     return None
 
 

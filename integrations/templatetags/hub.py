@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from integrations.badges import Word, job_word, mapping_word, word_of
 from integrations.models import AttemptOutcome, DeliveryStatus, LogStatus, Operation
+from integrations.pages.figures import Pulse, pulse
 from integrations.pages.figures import percent as as_percent
 from integrations.panels import Counter
 from workspace.access import choices_for
@@ -257,6 +258,12 @@ def counter_link(counter: Counter, integration: Any = None) -> str:
 def percent(value: float | None) -> str:
     """ "96.2 %", never rounded up to 100."""
     return as_percent(value)
+
+
+@register.simple_tag
+def worker_pulse() -> Pulse:
+    """Whether workers and schedule are alive; from the cache, for a banner on every page."""
+    return pulse(timezone.now())
 
 
 @register.filter

@@ -12,17 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
+from integrations.pages.figures import HEARTBEAT_KEY
 from sandbox.testing import RunningSandbox
 from tests.browser.board_fixtures import desk
 from tests.browser.house import House, Worker
@@ -155,6 +159,9 @@ def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker, served: S
 
 @pytest.fixture
 def house(transactional_db: None, worker: Worker, box: RunningSandbox, served: Served) -> Iterator[House]:
+    cache.set(
+        HEARTBEAT_KEY, (timezone.now() + timedelta(hours=1)).isoformat(), 3600
+    )  # its thread is the worker
     yield House(worker, box)
     served.wait_idle()
     worker.wait_idle()

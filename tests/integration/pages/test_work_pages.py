@@ -6,9 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.models import JobStatus, LogStatus, SyncJob, SyncLog
+from integrations.pages.figures import HEARTBEAT_KEY
 from tests.integration.pages.world import World
 from workspace.models import Change, Role
 from workspace.panels import badges_for
@@ -238,8 +241,15 @@ def test_a_dry_runs_result_lists_counts_and_records(world: World) -> None:
         assert words in html
 
 
-def test_missing_workers_are_said_on_the_jobs_page(world: World) -> None:
-    assert "No worker has answered" in world.client(Role.VIEWER).get(JOBS).content.decode()
+@pytest.mark.parametrize("address", [JOBS, DEAD, "/admin/hub/", "/admin/workspace/task/"])
+def test_missing_workers_are_said_on_every_page(world: World, address: str) -> None:
+    said = "Nothing is being synced: no worker has answered"
+    viewer = world.client(Role.VIEWER)
+    assert f"{said} yet." in viewer.get(address).content.decode()
+    cache.set(HEARTBEAT_KEY, (timezone.now() - timedelta(minutes=5)).isoformat())
+    assert f"{said} since" in viewer.get(address).content.decode()
+    cache.set(HEARTBEAT_KEY, timezone.now().isoformat())
+    assert said not in viewer.get(address).content.decode()
 
 
 def test_dead_letters_are_grouped_by_what_went_wrong_and_requeued(world: World) -> None:
