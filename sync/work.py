@@ -72,7 +72,7 @@ class Work:
         return {
             "external_version": (record.version or "")[:300],
             "external_updated_at": record.updated_at or self.mapping.external_updated_at,
-            "external_url": record.url[:1000] or self.mapping.external_url,
+            "external_url": record.link[:1000] or self.mapping.external_url,
             "container": record.container[:300],
             "external_parent_id": (record.parent_id or self.mapping.external_parent_id)[:300],
         }

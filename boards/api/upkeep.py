@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -18,9 +17,11 @@ from boards.core.metrics import DEFINITIONS, Figures
 from boards.core.replay import columns
 from boards.models import PeriodKind, StageMetric
 from boards.services.checks import repair, verify
+from boards.services.errors import NotAllowed
 from boards.services.rollup import figures_of
 from boards.services.snapshots import snapshot_take, state_at
 from integrations.api.base import KEY_PARAMETER, TENANT_PARAMETER
+from integrations.api.filters import instant_of
 
 from .base import TYPE, BoardView
 from .serializers import RepairIn
@@ -36,11 +37,8 @@ class TimedView(BoardView):
         raw = self.request.query_params.get(name)
         if not raw:
             return default
-        try:
-            found = parse_datetime(raw.replace(" ", "+"))
-        except ValueError:
-            found = None
-        if found is None or found.tzinfo is None:
+        found = instant_of(raw.replace(" ", "+"))
+        if found is None:
             raise ValidationError({name: ["Give a time with its zone, as 2025-07-01T10:00:00Z."]})
         return found
 
@@ -99,7 +97,10 @@ class SnapshotView(TimedView):
     @extend_schema(operation_id="kanban_snapshot", request=None)
     def post(self, request: Request, record_type: str) -> Response:
         """Keep the board as it is now; nothing to do if nothing moved since the last snapshot."""
-        made = snapshot_take(board=self.board(), now=timezone.now())
+        board = self.board()
+        if "configure" not in self.actor(board).rights:
+            raise NotAllowed("Your role does not let you keep snapshots of this board.")
+        made = snapshot_take(board=board, now=timezone.now())
         if made is None:
             return Response({"taken": False}, status=200)
         return Response({"taken": True, "seq": made.seq, "cards": made.cards}, status=201)

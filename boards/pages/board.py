@@ -42,7 +42,7 @@ from boards.services.neighbours import Target
 from boards.services.opening import boards_ensure
 from boards.services.snapshots import state_at
 from boards.services.undo import redo, undo, undoable
-from integrations.pages.base import HubView
+from integrations.pages.base import HubView, as_number
 from live.feed import last_seq_of, sync_room
 from workspace.access import Action
 
@@ -187,9 +187,11 @@ class BoardPage(BoardBase):
 def _instant(text: str) -> datetime | None:
     try:
         found = parse_datetime(text) if text else None
-    except ValueError:
+        if found is None:
+            return None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -249,7 +251,7 @@ class MovePage(BoardBase):
         revision = asked.get("revision", "")
         try:
             done = card_move(
-                board=self.board, card=Card(card, int(revision) if revision.isdigit() else -1),
+                board=self.board, card=Card(card, as_number(revision)),
                 target=Target(asked.get("to", ""), edge="top" if asked.get("edge") == "top" else "bottom"),
                 actor=self.actor(), now=timezone.now(), reason=asked.get("reason", ""),
                 override=asked.get("override") == "on",

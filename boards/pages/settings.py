@@ -15,6 +15,7 @@ from boards.occupancy import lanes, stage_counts
 from boards.services.actors import DEFAULT_RIGHTS
 from boards.services.configuring import board_add, config_update
 from boards.services.errors import BoardError
+from integrations.pages.base import as_number
 from workspace.access import Action
 
 from .base import BoardBase
@@ -41,7 +42,7 @@ class SettingsPage(BoardBase):
         self.setup_board(board_id)
         asked = request.POST
         config = config_of(asked, self.board.record_type, plain(self.layout))
-        version = int(asked["version"]) if asked.get("version", "").isdigit() else -1
+        version = as_number(asked.get("version", ""))
         relocate = {
             stage: asked.get(f"relocate-{stage}", "")
             for stage in stage_names(self.board.record_type)
@@ -188,4 +189,4 @@ def _lane_limits(asked: QueryDict, stage: str, old: dict[str, Any], lane_field: 
 def _number(text: str | None) -> Any:
     """A number, None for nothing; a text that is none is handed on and refused with a sentence."""
     text = (text or "").strip()
-    return (int(text) if text.isascii() and text.isdigit() else text) if text else None
+    return (int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else text) if text else None

@@ -32,6 +32,7 @@ from conflicts.services import (
 )
 from conflicts.services.choices import ALL
 from integrations.api.base import KEY_PARAMETER, TENANT_PARAMETER, TenantViewSet
+from integrations.api.filters import InstantFilter
 from integrations.api.problems import Problem, handler
 from integrations.models import ConflictStrategy, Integration
 from workspace.access import Action
@@ -67,8 +68,8 @@ class ConflictFilter(filters.FilterSet):
     mapping = filters.UUIDFilter(field_name="mapping_id")
     status = filters.MultipleChoiceFilter(choices=ConflictStatus.choices)
     field = filters.CharFilter(method="with_field")
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    since = InstantFilter(field_name="created_at", lookup_expr="gte")
+    until = InstantFilter(field_name="created_at", lookup_expr="lte")
     q = filters.CharFilter(method="search")
     resolved = filters.ChoiceFilter(  # S2's name
         choices=[("false", "pending"), ("true", "no longer pending")], method="is_resolved"

@@ -15,7 +15,7 @@ from conflicts.selectors import AGES, age_word, conflict_rows, names_for, one_li
 from conflicts.services import InvalidDecision, conflicts_decide_bulk
 from conflicts.services.decisions import BULK_CHOICES, BULK_LIMIT
 from integrations.models import Integration
-from integrations.pages.base import HubView, as_uuid, filter_words, keyset
+from integrations.pages.base import HubView, as_number, as_uuid, filter_words, keyset
 from workspace.access import Action
 
 FILTERS = {
@@ -147,16 +147,18 @@ class ConflictBulk(HubView):
         if is_confirmed:
             pairs = [part.partition(":") for part in request.POST.get("seen", "").split()[:BULK_LIMIT]]
             return {
-                found: int(version)
+                found: number
                 for pk, _, version in pairs
-                if (found := as_uuid(pk)) and version.isdigit()
+                if (found := as_uuid(pk)) and (number := as_number(version)) >= 0
             }
         if request.POST.get("everything"):
             rows = conflict_rows(self.tenant, request.GET, user=request.user, now=timezone.now())
             return dict(rows.filter(status=ConflictStatus.PENDING).values_list("pk", "version")[:BULK_LIMIT])
         chosen = [part.partition(":") for part in request.POST.getlist("pick")[:BULK_LIMIT]]
         return {
-            found: int(version) for pk, _, version in chosen if (found := as_uuid(pk)) and version.isdigit()
+            found: number
+            for pk, _, version in chosen
+            if (found := as_uuid(pk)) and (number := as_number(version)) >= 0
         }
 
 

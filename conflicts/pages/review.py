@@ -33,7 +33,7 @@ from conflicts.services import (
 from conflicts.services.choices import field_spec, is_about_record
 from conflicts.services.journal import REVERT_PREFIX
 from conflicts.services.reverts import REVERTIBLE
-from integrations.pages.base import HubAction, HubView
+from integrations.pages.base import HubAction, HubView, as_number
 from integrations.pages.figures import system_name
 from integrations.pages.logs import record_link
 from workspace.access import Action
@@ -93,8 +93,7 @@ class Review(HubView):
             raise StaleConflict("The values changed since you looked. Check them and choose again.", conflict)
 
     def _number(self, name: str) -> int:
-        text = self.request.POST.get(name, "")
-        return int(text) if text.isdigit() and len(text) < 12 else -1
+        return as_number(self.request.POST.get(name, ""))
 
     def _apply(self, conflict: ConflictResolution, choices: Choices) -> HttpResponse:
         post = self.request.POST
@@ -272,12 +271,11 @@ class ConflictDo(HubAction):
         try:
             match action:
                 case "ignore":
-                    version = request.POST.get("version", "")
                     conflict_ignore(
                         conflict_id=pk,
                         tenant=self.tenant,
                         user=request.user,
-                        seen_version=int(version) if version.isdigit() else -1,
+                        seen_version=as_number(request.POST.get("version", "")),
                         note=request.POST.get("note", ""),
                         now=now,
                     )

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outgoing:
-    """A request before it is sent. ``params`` are query pairs."""
+    """A request before it is sent. ``params`` are query pairs; under ``secret_names`` stand credentials, whatever they
+    are called there."""
 
     method: str
     url: str
     params: list[tuple[str, str]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    secret_names: set[str] = field(default_factory=set)
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -67,6 +69,7 @@ class ApiKey(NoAuth):
         self._value = prefix + _clean(value, "API key")
 
     def apply(self, outgoing: Outgoing, session: ApiSession) -> None:
+        outgoing.secret_names.add(self._name.lower())
         if self._place == "query":
             outgoing.params.append((self._name, self._value))
         elif self._place == "cookie":
@@ -155,6 +158,7 @@ class OAuth2(NoAuth):
             if not self._is_fresh(self._secrets, session.environment.now()):
                 self._refresh(session)
             token = _clean(self._secrets.get("access_token"), "access token")
+        outgoing.secret_names.add(self._settings.header.lower())
         outgoing.headers[self._settings.header] = self._settings.prefix + token
 
     def renew(self, session: ApiSession) -> bool:
@@ -328,6 +332,7 @@ class SessionLogin(NoAuth):
             if not self._token or (self._ttl and now >= self._until):
                 self._token = _clean(self._login(session), "session token")
                 self._until = now + self._ttl if self._ttl else _NEVER
+        outgoing.secret_names.add(self._header.lower())
         outgoing.headers[self._header] = self._prefix + self._token
 
     def renew(self, session: ApiSession) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -53,19 +53,22 @@ def is_secret_key(name: str) -> bool:
     return plain in _EXACT or name.strip().lower() in _EXACT or bool(_SECRET_WORDS.search(plain))
 
 
-def redact_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+def redact_headers(headers: Mapping[str, Any], also: Container[str] = ()) -> dict[str, str]:
+    """``also`` are further names, in lower case, under which a credential was put."""
     return {
-        name: HIDDEN if is_secret_key(name) else redact_text(str(value)) for name, value in headers.items()
+        name: HIDDEN if name.lower() in also or is_secret_key(name) else redact_text(str(value))
+        for name, value in headers.items()
     }
 
 
-def redact_url(url: str) -> str:
-    """The address without credentials: user part removed, secret query values hidden."""
+def redact_url(url: str, also: Container[str] = ()) -> str:
+    """The address without credentials: user part removed, secret query values (and those named ``also``) hidden."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rsplit("@", 1)[-1]
         pairs = [
-            (k, HIDDEN if is_secret_key(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)
+            (k, HIDDEN if k.lower() in also or is_secret_key(k) else v)
+            for k, v in parse_qsl(parts.query, keep_blank_values=True)
         ]
     except ValueError:
         return HIDDEN

@@ -22,7 +22,7 @@ from .connector import Environment
 from .errors import ConfigurationProblem, ContractBroken, Exchange, SyncError
 from .guard import GuardedAdapter, UrlGuard
 from .limits import LimitHeaders
-from .redact import redact_body, redact_headers, redact_url
+from .redact import HIDDEN, redact_body, redact_headers, redact_url
 from .times import parse_http_date
 from .types import RateBudget
 from .wire import Call, Params, is_shallow, network_failure, pairs_of, parsed_or_none, with_query
@@ -170,7 +170,9 @@ class ApiSession:
             dict(headers),
         )
         outgoing = call.outgoing(self._common_headers())
-        received, exchange = self._send(outgoing, is_repeatable=True, guard=guard, follow=False)
+        received, exchange = self._send(
+            outgoing, is_repeatable=True, guard=guard, follow=False, is_login=True
+        )
         heard = self._heard(received, parsed_or_none(received.content), True, exchange)
         failure = error_for(heard, (ErrorRule(Reaction.REAUTH, status=(400, 401, 403)),))
         if failure is not None:
@@ -226,13 +228,22 @@ class ApiSession:
             self.environment.gate.acquire(name, budget, cost=cost)
 
     def _send(
-        self, outgoing: Outgoing, *, is_repeatable: bool, guard: UrlGuard, follow: bool
+        self,
+        outgoing: Outgoing,
+        *,
+        is_repeatable: bool,
+        guard: UrlGuard,
+        follow: bool,
+        is_login: bool = False,
     ) -> tuple[_Received, Exchange]:
+        """``is_login``: what goes out, and what comes back unless it is a refusal, is nothing but credentials."""
         exchange = Exchange(
             method=outgoing.method,
-            url=redact_url(with_query(outgoing.url, outgoing.params)),
-            request_headers=redact_headers(outgoing.headers),
-            request_body=redact_body(outgoing.body, outgoing.headers.get("Content-Type", "")),
+            url=redact_url(with_query(outgoing.url, outgoing.params), outgoing.secret_names),
+            request_headers=redact_headers(outgoing.headers, outgoing.secret_names),
+            request_body=HIDDEN
+            if is_login
+            else redact_body(outgoing.body, outgoing.headers.get("Content-Type", "")),
         )
         started = time.perf_counter()
         try:
@@ -245,7 +256,12 @@ class ApiSession:
         else:
             exchange.status = received.status
             exchange.response_headers = redact_headers(received.headers)
-            exchange.response_body = redact_body(received.content, received.headers.get("content-type", ""))
+            if is_login and received.status < 400:
+                exchange.response_body = HIDDEN
+            else:
+                exchange.response_body = redact_body(
+                    received.content, received.headers.get("content-type", "")
+                )
             return received, exchange
         finally:
             exchange.duration_ms = int((time.perf_counter() - started) * 1000)
@@ -279,7 +295,7 @@ class ApiSession:
                         response.status_code,
                         headers,
                         content,
-                        redact_url(response.url or url),
+                        redact_url(response.url or url, outgoing.secret_names),
                     )
             url, params = urljoin(url, target), []
         raise ContractBroken("The API redirects in a circle.")

@@ -50,6 +50,11 @@ class ExternalRecord:
     is_deleted: bool = False
     complete: bool = True
 
+    @property
+    def link(self) -> str:
+        """``url`` where a person may be sent: the vendor's word for it is taken for web addresses only."""
+        return self.url if self.url.lower().startswith(("https://", "http://")) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

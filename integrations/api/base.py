@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import BasePagination, CursorPagination
 from rest_framework.permissions import IsAuthenticated
@@ -59,9 +60,18 @@ class LimitedCursor(CursorPagination):
         raw = request.query_params.get("limit")
         if raw is None:
             return int(self.page_size)
-        if not raw.isdigit() or not 1 <= int(raw) <= MAX_LIMIT:
+        if not (raw.isascii() and raw.isdigit() and len(raw) <= 4 and 1 <= int(raw) <= MAX_LIMIT):
             raise ValidationError({"limit": [f"This must be a whole number from 1 to {MAX_LIMIT}."]})
         return int(raw)
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """A cursor is the client's to send: one that holds no id or time of these rows is a 404 like any unreadable one."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (DjangoValidationError, ValueError, OverflowError):
+            if request.query_params.get(self.cursor_query_param) is None:
+                raise
+            raise NotFound(self.invalid_cursor_message) from None
 
 
 class TenantView(GenericAPIView[Any]):

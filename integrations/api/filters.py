@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters as filters  # type: ignore[import-untyped]
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
 
 from integrations.models import Integration, Mapping, SyncJob, SyncLog, WebhookDelivery
+
+
+def instant_of(text: str) -> datetime | None:
+    """A time with its zone; None for anything else, and for times that no calendar here can reckon with."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None and is_reckonable(found) else None
+
+
+def is_reckonable(moment: datetime) -> bool:
+    """False near both ends of the calendar, where another zone or a month's difference falls off it."""
+    try:
+        return 2 <= moment.astimezone(UTC).year <= 9998
+    except (OverflowError, ValueError):
+        return False
+
+
+class InstantFilter(filters.IsoDateTimeFilter):
+    """``since`` and ``until`` of the lists."""
+
+    class field_class(filters.IsoDateTimeFilter.field_class):
+        def clean(self, value: Any) -> Any:
+            found = super().clean(value)
+            if found is not None and not is_reckonable(found):
+                raise ValidationError("This time is out of range.")
+            return found
 
 
 class IntegrationFilter(filters.FilterSet):
@@ -47,8 +78,8 @@ class LogFilter(filters.FilterSet):
     mapping = filters.UUIDFilter(field_name="mapping_id")
     record_id = filters.UUIDFilter()
     correlation_id = filters.CharFilter()
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    since = InstantFilter(field_name="created_at", lookup_expr="gte")
+    until = InstantFilter(field_name="created_at", lookup_expr="lte")
     q = filters.CharFilter(method="search")
 
     class Meta:
@@ -62,8 +93,8 @@ class LogFilter(filters.FilterSet):
 class DeliveryFilter(filters.FilterSet):
     integration = filters.UUIDFilter(field_name="integration_id")
     event = filters.CharFilter()
-    since = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="lte")
+    since = InstantFilter(field_name="received_at", lookup_expr="gte")
+    until = InstantFilter(field_name="received_at", lookup_expr="lte")
 
     class Meta:
         model = WebhookDelivery

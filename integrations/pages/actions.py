@@ -19,7 +19,7 @@ from integrations.services.control import (
     integration_pause,
     integration_resume,
 )
-from integrations.services.credentials import webhook_secret_rotate
+from integrations.services.credentials import webhook_secret_newest, webhook_secret_rotate
 from integrations.services.jobs import job_request
 from integrations.services.problems import CheckFailed, InvalidSettings, JobAlreadyOpen, Refused
 from workspace.access import Action
@@ -27,7 +27,14 @@ from workspace.access import Action
 from .base import HubAction, HubView
 from .figures import pulse
 
+#: whose new webhook secret this session has yet to show; the secret itself stays where it is encrypted
 SECRET_SESSION_KEY = "hub_secret_once"  # noqa: S105
+
+
+def secret_to_show(request: HttpRequest, integration: Integration) -> str:
+    """The new webhook secret, if this session made it and has not been shown it on the settings yet."""
+    is_due = request.session.get(SECRET_SESSION_KEY) == str(integration.pk)
+    return webhook_secret_newest(integration) if is_due else ""
 
 
 class IntegrationDo(HubAction):
@@ -124,8 +131,8 @@ def _delete(view: HubView, integration: Integration) -> HttpResponse:
 
 
 def _rotate(view: HubView, integration: Integration) -> HttpResponse:
-    secret = webhook_secret_rotate(integration=integration, user=view.request.user)
-    view.request.session[SECRET_SESSION_KEY] = {"id": str(integration.pk), "secret": secret}
+    webhook_secret_rotate(integration=integration, user=view.request.user)
+    view.request.session[SECRET_SESSION_KEY] = str(integration.pk)
     return HttpResponseRedirect(
         reverse("hub:integration_tab", args=[integration.pk, "settings"]) + "#webhook"
     )

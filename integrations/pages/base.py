@@ -203,6 +203,11 @@ def filter_words(request: HttpRequest, labels: dict[str, str]) -> list[tuple[str
     return [(label, request.GET[name]) for name, label in labels.items() if request.GET.get(name)]
 
 
+def as_number(text: str, default: int = -1) -> int:
+    """A whole number as a form sends it; ``default`` for anything else, be it digits of another script."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else default
+
+
 def as_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -211,6 +216,6 @@ def as_uuid(text: str) -> UUID | None:
 
 
 __all__ = [
-    "Action", "HttpResponse", "HubAction", "HubView", "KeysetPage", "SafeString", "as_uuid", "filter_words", "forbidden",
+    "Action", "HttpResponse", "HubAction", "HubView", "KeysetPage", "SafeString", "as_number", "as_uuid", "filter_words", "forbidden",
     "keyset",
 ]  # fmt: skip

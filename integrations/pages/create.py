@@ -31,7 +31,7 @@ from integrations.services.problems import InvalidSettings, Refused, StaleSettin
 from integrations.services.statusmaps import status_map_refresh
 from workspace.access import Action
 
-from .actions import SECRET_SESSION_KEY
+from .actions import SECRET_SESSION_KEY, secret_to_show
 from .base import HubView
 from .consent import consent_facts
 from .figures import system_name
@@ -136,7 +136,7 @@ class Connect(HubView):
         try:
             if errors:
                 raise InvalidSettings(errors)
-            integration, secret = integration_create(
+            integration, _ = integration_create(
                 tenant=self.tenant,
                 user=request.user,
                 connector=connector.key,
@@ -146,7 +146,7 @@ class Connect(HubView):
         except InvalidSettings as refused:
             return self._page(connector, refused.errors, status=422)
         if connector.hub_makes_webhook_secret:
-            request.session[SECRET_SESSION_KEY] = {"id": str(integration.pk), "secret": secret}
+            request.session[SECRET_SESSION_KEY] = str(integration.pk)
         connection_check(integration=integration, user=request.user)
         return HttpResponseRedirect(reverse("hub:integration_setup", args=[integration.pk, "test"]))
 
@@ -323,13 +323,12 @@ def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[s
         current = field_map_current(integration=integration, resource=resource.name)
         for table in status_tables(integration, resource, current):
             tables.append({"resource": resource, **table})
-    once = view.request.session.get(SECRET_SESSION_KEY)
     connector = registry.get(integration.connector)
     return {
         "resources": resources_of(integration),
         "tables": tables,
         "webhook_url": webhook_url(integration),
-        "secret_once": once["secret"] if once and once["id"] == str(integration.pk) else "",
+        "secret_once": secret_to_show(view.request, integration),
         "webhook_help": connector.webhook_help,
         "has_webhooks": connector.webhooks_of(integration.options) is not None,
     }

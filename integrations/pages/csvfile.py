@@ -22,7 +22,7 @@ def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) 
     writer = csv.writer(_Echo())
 
     def lines() -> Iterator[str]:
-        yield writer.writerow(head)
+        yield writer.writerow([harmless(name) for name in head])
         for row in rows:
             yield writer.writerow([harmless(cell) for cell in row])
 

@@ -30,8 +30,8 @@ from integrations.services.deliveries import delivery_replay
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
 from workspace.access import Action
 
-from .actions import SECRET_SESSION_KEY
-from .base import HubAction, HubView, filter_words, keyset
+from .actions import SECRET_SESSION_KEY, secret_to_show
+from .base import HubAction, HubView, as_number, filter_words, keyset
 from .consent import consent_facts
 from .figures import BAD_LOGS, GOOD_LOGS, Numbers, cause, next_syncs, numbers_of, rate, system_name
 from .forms import (
@@ -245,9 +245,8 @@ def settings_context(
             is_stale=is_stale,
         )
         groups.append({"group": group, "bound": with_kinds(bound, integration), "is_posted": is_this})
-    once = request.session.get(SECRET_SESSION_KEY)
     connector = registry.get(integration.connector)
-    secret = once["secret"] if once and once["id"] == str(integration.pk) else ""
+    secret = secret_to_show(request, integration)
     if not connector.hub_makes_webhook_secret:
         secret = ""
     if secret and view.may(Action.MANAGE):
@@ -313,7 +312,7 @@ class SettingsSave(HubView):
         changed = integration_update(
             integration=integration,
             user=request.user,
-            version=int(version) if version.isdigit() else 0,
+            version=as_number(version, 0),
             **with_options(values, integration.options),
         )
         self.say(f"Saved: {groups[key].title.lower()} of {changed.name}.")

@@ -86,9 +86,12 @@ def _within(rows: QuerySet[SyncLog], params: Any, now: datetime) -> QuerySet[Syn
 def _moment(text: str) -> datetime | None:
     try:
         found = parse_datetime(text)
-    except ValueError:
+        if found is None:
+            return None
+        found = timezone.make_aware(found) if timezone.is_naive(found) else found
+        return found.astimezone(UTC)  # a database may want it in UTC, where it can fall off the calendar
+    except (ValueError, OverflowError):
         return None
-    return timezone.make_aware(found) if found is not None and timezone.is_naive(found) else found
 
 
 def _searched(rows: QuerySet[SyncLog], text: str) -> QuerySet[SyncLog]:

@@ -29,7 +29,7 @@ from workspace.kinds import record_spec
 from workspace.models import RECORD_TYPES
 from workspace.services import record_values
 
-from .base import HubView
+from .base import HubView, as_number
 
 SAMPLES = 3
 SPARE_ROWS = 3
@@ -123,10 +123,8 @@ class FieldMapEdit(HubView):
         found = resource_named(integration, resource)
         current = field_map_current(integration=integration, resource=resource)
         links, based_on = current["links"], current["version"]
-        if (wanted := request.GET.get("version", "")).isdigit():
-            old = FieldMap.objects.filter(
-                integration=integration, resource=resource, version=int(wanted)
-            ).first()
+        if (wanted := as_number(request.GET.get("version", ""))) >= 0:
+            old = FieldMap.objects.filter(integration=integration, resource=resource, version=wanted).first()
             links = old.links if old else links
         return self._page(integration, found, [link_for_page(link) for link in links], based_on)
 
@@ -134,7 +132,7 @@ class FieldMapEdit(HubView):
         integration = self.integration(pk)
         found = resource_named(integration, resource)
         rows = typed_rows(request.POST)
-        based_on = int(request.POST["based_on"]) if request.POST.get("based_on", "").isdigit() else 0
+        based_on = as_number(request.POST.get("based_on", ""), 0)
         try:
             links = [link_from_row(number, row) for number, row in enumerate(rows)]
             if request.POST.get("do") == "preview":

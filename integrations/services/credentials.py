@@ -34,6 +34,7 @@ REFRESH_LEASE = timedelta(seconds=90)
 TOKEN_NAMES = frozenset({"access_token", "refresh_token", "expires_at"})
 MAX_SECRET = 20_000
 
+_PLAIN_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,199}")
 
 
@@ -41,8 +42,13 @@ _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,199}")
 
 
 def env_prefix(tenant: Tenant) -> str:
-    """What a tenant's environment references must begin with: none may name another's, nor the hub's own keys."""
-    return f"LOCKSTEP_CREDENTIAL_{re.sub('[^A-Z0-9]', '_', tenant.slug.upper())}__"
+    """What a tenant's environment references must begin with: none may name another's, nor the hub's own keys.
+
+    Made of the slug where no other slug can give the same or the beginning of it ("acme--eu", "acme_eu" and "Acme"
+    could), else of the tenant's id.
+    """
+    name = tenant.slug if _PLAIN_SLUG.fullmatch(tenant.slug) else tenant.pk.hex
+    return f"LOCKSTEP_CREDENTIAL_{name.upper().replace('-', '_')}__"
 
 
 def secrets_resolve(tenant: Tenant, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,6 +266,12 @@ def webhook_secret_rotate(
         )
         integration_announce(integration)
     return fresh
+
+
+def webhook_secret_newest(integration: Integration) -> str:
+    """The secret that the hub made last, to be shown once; "" if the newest is the vendor's own."""
+    rows = integration.webhook_secret or []
+    return str(rows[0]["secret"]) if rows and rows[0].get("by") != "vendor" else ""
 
 
 def vendor_secret_held(integration: Integration) -> bool:

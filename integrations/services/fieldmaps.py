@@ -19,7 +19,7 @@ from integrations.services.problems import InvalidSettings, Refused
 from integrations.services.status import integration_announce
 from reconcile.fieldmap import CompiledMap, FieldMapProblem, compile_field_map, link_to_dict, parse_field_map
 from reconcile.fieldmap import FieldMap as ParsedMap
-from reconcile.kinds import ValueProblem
+from reconcile.kinds import Kind, ValueProblem, canonical
 from reconcile.model import Unmapped
 from reconcile.transforms import TRANSFORMS, NoContext
 from workspace.kinds import record_kinds, record_spec
@@ -173,10 +173,12 @@ def field_map_preview(
     ``outward`` one per local sample. Look-ups show the raw id, as no pairs are consulted.
     """
     found = resource_or_problem(integration, resource)
-    compiled = compile_field_map(_parsed(integration, found, record_type or found.record_type, links))
+    of_type = record_type or found.record_type
+    compiled = compile_field_map(_parsed(integration, found, of_type, links))
+    kinds = record_kinds(of_type)
     return {
         "inward": [_inward(compiled, sample) for sample in samples[:MAX_SAMPLES]],
-        "outward": [_outward(compiled, sample) for sample in local_samples[:MAX_SAMPLES]],
+        "outward": [_outward(compiled, sample, kinds) for sample in local_samples[:MAX_SAMPLES]],
     }
 
 
@@ -195,13 +197,21 @@ def _inward(compiled: CompiledMap, sample: Mapping[str, Any]) -> list[dict[str, 
     return rows
 
 
-def _outward(compiled: CompiledMap, sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _outward(
+    compiled: CompiledMap, sample: Mapping[str, Any], kinds: Mapping[str, Kind]
+) -> list[dict[str, Any]]:
+    """Samples may come from anybody: each value is made canonical first, as a record's would be."""
     rows = []
     for key, link in compiled.links.items():
         if not link.is_out or link.local not in sample:
             continue
         row = _row(key, link, sample[link.local])
-        row |= _turned(lambda key=key, value=sample[link.local]: compiled.outward(key, value, NoContext()))
+        kind = kinds[link.local]
+        row |= _turned(
+            lambda key=key, kind=kind, value=sample[link.local]: compiled.outward(
+                key, canonical(kind, value), NoContext()
+            )
+        )
         rows.append(row)
     return rows
 

@@ -39,7 +39,9 @@ def answer_begin(*, scope: tuple[str, ...], request: bytes, now: datetime | None
     for rows in (stale, dead):
         if rows.update(request_digest=digest, status=None, body=None, created_at=now):
             return StoredAnswer.objects.get(scope=name)
-    found = StoredAnswer.objects.get(scope=name)
+    found = StoredAnswer.objects.filter(scope=name).first()
+    if found is None:  # the first request has just failed and was forgotten: this one may be the next
+        raise UnderWay
     if found.request_digest != digest:
         raise KeyReused
     if found.status is None:

@@ -145,9 +145,10 @@ def _shape_problems(body: Any) -> dict[str, list[str]]:
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping) or any(key not in row for key in needed):
                 errors[f"body.{part}[{number}]"] = [f"A row needs {' and '.join(needed)}."]
+    rows = body.get("status_maps", [])
     seen = [
         (r.get("resource"), r.get("link_key", "stage"), r.get("external_value"))
-        for r in body.get("status_maps", [])
+        for r in (rows if isinstance(rows, list) else ())
         if isinstance(r, Mapping)
     ]
     if len(set(map(str, seen))) != len(seen):

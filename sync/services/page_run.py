@@ -106,7 +106,7 @@ def external_columns(record: ExternalRecord, mapping: Mapping | None = None) -> 
     return (
         (record.version or "")[:300],
         record.updated_at or (mapping.external_updated_at if mapping else None),
-        record.url[:1000] or (mapping.external_url if mapping else ""),
+        record.link[:1000] or (mapping.external_url if mapping else ""),
         record.container[:300],
         (record.parent_id or (mapping.external_parent_id if mapping else ""))[:300],
     )

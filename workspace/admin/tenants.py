@@ -45,6 +45,7 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whom: by user name or e-mail address, so that nobody browses other tenants' people."""
 
     tenant: Tenant
+    by: Any  # who adds
     account = forms.CharField(
         label="User",
         help_text="User name or e-mail address.",
@@ -67,7 +68,7 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         found = list(users.filter(username=name)[:1]) or list(
             users.filter(email__iexact=name).exclude(email="")[:2]
         )
-        if len(found) != 1:
+        if len(found) != 1 or not may_add(self.by, found[0]):
             raise forms.ValidationError(
                 "There is no account of that name. Ask the platform operator to make one."
             )
@@ -81,6 +82,18 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk and role != Role.MANAGER and is_last_manager(self.instance):
             raise forms.ValidationError("This is the last manager. Make somebody else a manager first.")
         return role
+
+
+def may_add(by: Any, account: Any) -> bool:
+    """A membership changes what its user's requests mean (the page that opens, the tenant left out of a request), so
+    people who work elsewhere only come in through somebody who manages them there too, or the platform operator."""
+    if by.is_superuser:
+        return True
+    managed = Membership.objects.filter(user=by, role=Role.MANAGER).values("tenant_id")
+    elsewhere = Membership.objects.filter(user=account)
+    return not account.is_superuser and (
+        not elsewhere.exists() or elsewhere.filter(tenant_id__in=managed).exists()
+    )
 
 
 def is_last_manager(member: Membership) -> bool:
@@ -105,7 +118,7 @@ class MembershipAdmin(TenantAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        form.tenant = tenant_of(request)
+        form.tenant, form.by = tenant_of(request), request.user
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

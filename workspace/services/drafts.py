@@ -150,7 +150,8 @@ def _new_targets(made: Draft, field: FieldSpec) -> Iterable[str]:
 
 def _alive(target: str, ids: set[str], tenant: Tenant) -> set[str]:
     if target == "user":
-        members = Membership.objects.filter(tenant=tenant, user_id__in=ids)
+        numbers = [one for one in ids if one.isascii() and one.isdigit() and len(one) <= 18]
+        members = Membership.objects.filter(tenant=tenant, user_id__in=numbers)
         return {str(user_id) for user_id in members.values_list("user_id", flat=True)}
     model = RECORD_TYPES[target]
     rows = model._default_manager.filter(tenant=tenant, id__in=ids, deleted_at__isnull=True)

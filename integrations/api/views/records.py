@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.api.base import KEY_PARAMETER, TENANT_PARAMETER, LimitedCursor, TenantView
+from integrations.api.filters import instant_of
 from integrations.api.serializers.records import (
     ChangeOut,
     RecordIn,
@@ -113,7 +113,7 @@ class RecordBase(TenantView):
         if header in ("", "*"):
             revision: int | None = data.get("revision")
             return revision
-        if not header.isdigit():
+        if not (header.isascii() and header.isdigit() and len(header) <= 18):
             raise ValidationError({"If-Match": ["This must be the revision, a whole number."]})
         return int(header)
 
@@ -171,11 +171,8 @@ class RecordListView(RecordBase):
 
 
 def _instant(text: str) -> Any:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = instant_of(text)
+    if moment is None:
         raise ValidationError(
             {"updated_since": ["This must be a time with its zone, such as 2025-01-31T08:00:00Z."]}
         )
@@ -299,6 +296,8 @@ def _task_facts(view: TaskBase) -> dict[str, Any]:
 @extend_schema(tags=["tasks"], parameters=[TENANT_PARAMETER])
 class TaskRetryView(TaskBase):
     """Push it once more."""
+
+    actions: ClassVar[dict[str, Action]] = {"post": Action.OPERATE}
 
     @extend_schema(request=None, responses=RetriedOut)
     def post(self, request: Request, record_id: UUID) -> Response:

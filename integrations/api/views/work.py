@@ -54,7 +54,8 @@ class MappingViewSet(TenantViewSet):
     filterset_class = MappingFilter
     lookup_value_converter = "uuid"
     actions: ClassVar[dict[str, Action]] = dict.fromkeys(
-        ["sync", "retry", "stop", "resume", "create_again"], Action.OPERATE
+        ["sync", "retry", "create_again"],
+        Action.OPERATE,  # stop and resume are the manager's, as on the pages
     )
 
     def get_serializer_class(self) -> Any:

@@ -105,9 +105,9 @@ def test_sync_now_marks_the_pair_ahead_of_bulk_work(
 
 
 def test_a_stopped_record_is_left_alone_until_it_is_resumed(
-    olga: User, as_user: AsUser, mapping: Mapping
+    alice: User, as_user: AsUser, mapping: Mapping
 ) -> None:
-    client, url = as_user(olga), f"{V1}/mappings/{mapping.id}"
+    client, url = as_user(alice), f"{V1}/mappings/{mapping.id}"
     assert client.post(f"{url}/stop").json()["word"] == "Not synced"
     assert client.post(f"{url}/sync").status_code == 409
     assert client.post(f"{url}/resume").json()["state"] == "pending"
