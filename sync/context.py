@@ -34,6 +34,8 @@ class ResourceContext:
     field_map_version: int
     policy: Policy
     delete_policy: DeletePolicy
+    #: by link key, the map version since which it ties the same two fields together
+    since: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,12 +76,15 @@ class IntegrationContext:
 
     integration: Integration
     _maps: dict[str, FieldMap] = field(default_factory=dict)
+    _versions: dict[str, list[FieldMap]] = field(default_factory=dict)
     _statuses: dict[str, list[StatusMap]] = field(default_factory=dict)
     _resources: dict[str, ResourceContext] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for row in FieldMap.objects.filter(integration=self.integration, is_current=True):
-            self._maps[row.resource] = row
+        for row in FieldMap.objects.filter(integration=self.integration).order_by("version"):
+            self._versions.setdefault(row.resource, []).append(row)
+            if row.is_current:
+                self._maps[row.resource] = row
         for status in StatusMap.objects.filter(integration=self.integration):
             self._statuses.setdefault(status.resource, []).append(status)
 
@@ -118,6 +123,7 @@ class IntegrationContext:
             field_map_version=saved.version if saved else 0,
             policy=_policy(self.integration, name, _derived_keys(links, record_type)),
             delete_policy=DeletePolicy(self.integration.delete_policy),
+            since=_since([link_as_dict(spec) for spec in resource.links], self._versions.get(name, [])),
         )
 
     def _fits(self, link: dict[str, Any], record_type: str) -> bool:
@@ -146,6 +152,29 @@ class IntegrationContext:
         for external, local in there.items():
             back.setdefault(local, external)
         return {**link, "transform": {"name": "enum", "map": there, "back": back}}
+
+
+def _since(defaults: list[dict[str, Any]], versions: list[FieldMap]) -> dict[str, int]:
+    """When each key last came to tie other fields together: what was agreed under it before is of other fields."""
+    meanings = {key_of(link): _meaning(link) for link in defaults}
+    since: dict[str, int] = {}
+    for row in versions:  # a key that is missing for a while keeps its meaning
+        for link in row.links:
+            key, meaning = key_of(link), _meaning(link)
+            if meanings.setdefault(key, meaning) != meaning:
+                meanings[key], since[key] = meaning, row.version
+    return since
+
+
+def key_of(link: dict[str, Any]) -> str:
+    return str(link.get("key") or link["local"])
+
+
+def _meaning(link: dict[str, Any]) -> tuple[str, tuple[str, ...], str, str]:
+    external, transform = link["external"], link.get("transform") or {}
+    transform = {"name": transform} if isinstance(transform, str) else transform
+    paths = (external,) if isinstance(external, str) else tuple(external)
+    return link["local"], paths, str(transform.get("name") or ""), str(transform.get("resource") or "")
 
 
 def link_as_dict(spec: LinkSpec) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def agree_created(pair: Pair, sent: Sent, stored: Mapping[str, Any]) -> None:
     """Bases of a record we created: what we sent, as the vendor stored it. Edits made there since stay news."""
     pair.start_bases()
     for key, value in sent["external"].items():
+        if key not in pair.rc.field_map.bound:  # the map was edited since
+            continue
         kept = stored.get(key, value)
         if not _is_as_sent(pair, key, value, kept):
             kept = value
@@ -32,7 +34,8 @@ def agree_found(pair: Pair, sent: Sent) -> None:
     there, and what was edited here since is.
     """
     stored = pair.external_snapshot
-    external = {key: value for key, value in sent["external"].items() if key in stored}
+    bound = pair.rc.field_map.bound
+    external = {key: value for key, value in sent["external"].items() if key in stored and key in bound}
     kept = [key for key, value in external.items() if _is_as_sent(pair, key, value, stored[key])]
     if kept:
         pair.start_bases()

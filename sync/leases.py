@@ -50,6 +50,11 @@ def save(mapping: Mapping, **changes: Any) -> None:
         setattr(mapping, name, value)
 
 
+def hold(mapping: Mapping) -> None:
+    """Before a call that can't be taken back: the pair is still ours. Raises ``LeaseLost``."""
+    save(mapping, lease_until=mapping.lease_until)
+
+
 def release(mapping: Mapping, *, clean: bool, **changes: Any) -> bool:
     """Give the lease back; with ``clean`` the dirty mark goes too, unless a newer one came meanwhile.
 

@@ -66,10 +66,12 @@ class Pair:
     open_conflicts: Mapping[str, tuple[JSON, JSON]] = field(default_factory=dict)
     decided: Mapping[str, Decided] = field(default_factory=dict)
     seen: Seen | None = None  # the external record, where it has been read already
+    map_version: int | None = None  # of the field map that the bases were agreed under
 
     def __post_init__(self) -> None:
         fm = self.rc.field_map
         self.refs = _NOBODY
+        self._forget_other_fields()
         self.local_snapshot: Snapshot = fm.read_local(self.local.values) if self.local else {}
         if self.seen is not None:
             self.external_snapshot: Snapshot = self.seen.snapshot
@@ -78,6 +80,21 @@ class Pair:
         self.landed: set[str] = set()
         if SENDING in self.history:
             self._take_in_what_landed()
+
+    def _forget_other_fields(self) -> None:
+        """A link that was pointed to another field since has no agreed state: it is compared, not overwritten (F28)."""
+        version = self.map_version
+        if version is None or not self.rc.since:
+            return
+        stale = {key for key, since in self.rc.since.items() if since > version}
+        if stale.isdisjoint({*(self.base_local or ()), *(self.base_external or ())}):
+            return
+        self.start_bases()
+        assert self.base_local is not None and self.base_external is not None
+        for key in stale:
+            self.base_local.pop(key, None)
+            self.base_external.pop(key, None)
+            self.provenance.pop(key, None)
 
     @property
     def bases(self) -> Bases | None:

@@ -23,7 +23,7 @@ from integrations.services.mappings import (
     mapping_unlink,
     mappings_release,
 )
-from integrations.services.problems import InvalidSettings, Refused
+from integrations.services.problems import InvalidSettings, NotNow, Refused
 from workspace.access import Action
 from workspace.models import RECORD_TYPES, Tenant
 
@@ -256,6 +256,8 @@ class MappingFound(HubAction):
                 self.say("The two are linked; they are being compared now.")
             except InvalidSettings as refused:
                 self.say(" ".join(text for texts in refused.errors.values() for text in texts), "error")
+            except NotNow as busy:
+                self.say(busy.message, "error")
         else:
             self.say("No create of this record is in doubt.", "error")
         return self.back(reverse("hub:mapping", args=[pk]))

@@ -16,11 +16,13 @@ from connectors import registry
 from integrations.audit import audit
 from integrations.models import (
     Credential,
+    Cursor,
     DeliveryStatus,
     FieldMap,
     Integration,
     IntegrationStatus,
     JobStatus,
+    MappingState,
     Operation,
     StatusMap,
     SyncJob,
@@ -40,6 +42,7 @@ from integrations.services.credentials import (
     webhook_secret_rows,
 )
 from integrations.services.logs import log_write
+from integrations.services.marks import mark_dirty
 from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
 from integrations.services.schedules import schedule_apply, schedule_remove
 from integrations.services.status import integration_announce
@@ -182,6 +185,7 @@ def integration_update(
         integration.refresh_from_db()
         if not changed:
             return integration
+        _look_again(integration, changed, at)
         schedule_apply(integration)
         audit(
             integration,
@@ -192,6 +196,22 @@ def integration_update(
         _logged(integration, f"Settings changed: {', '.join(sorted(changed))}.", now)
         integration_announce(integration)
     return integration
+
+
+#: settings that decide which records take part; the second kind also decides which ones a listing has to bring in
+TAKING_PART = frozenset({"resource_types", "sync_direction", "create_missing_externally"})
+BROUGHT_IN = frozenset({"record_filter", "options", "create_missing_locally"})
+
+
+def _look_again(integration: Integration, changed: Mapping[str, Any], now: datetime) -> None:
+    """What took no part may do so now, and what was passed over may be wanted: no listing of news tells of either."""
+    if changed.keys() & BROUGHT_IN:
+        Cursor.objects.filter(integration=integration).update(since=None, sweep=None, resume=None)
+    if changed.keys() & (BROUGHT_IN | TAKING_PART):
+        rows = PairMapping.objects.filter(integration=integration, state=MappingState.OUT_OF_SCOPE)
+        rows = rows.filter(resource__in=integration.resource_types)
+        ids = list(rows.values_list("id", flat=True))
+        mark_dirty(mapping_ids=ids, reason="settings", priority=7, now=now)
 
 
 # ---------------------------------------------------------------- status by a person

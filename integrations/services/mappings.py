@@ -82,8 +82,12 @@ def record_retry(*, tenant: Tenant, record_id: UUID) -> int:
 
 
 def mapping_stop(*, mapping: Mapping, user: Any, now: datetime | None = None) -> Mapping:
-    """Keep this record out of the sync; both sides stay as they are, and the bases are kept."""
+    """Keep this record out of the sync; both sides stay as they are, and the bases are kept.
+
+    A worker that has the pair at this moment loses its lease: it writes no more and leaves the pair stopped.
+    """
     with transaction.atomic():
+        _check_no_create_under_way(mapping)
         rows = Mapping.objects.filter(id=mapping.id).exclude(state=MappingState.TOMBSTONE)
         if not rows.update(
             state=MappingState.STOPPED,
@@ -91,6 +95,8 @@ def mapping_stop(*, mapping: Mapping, user: Any, now: datetime | None = None) ->
             dirty_at=None,
             next_attempt_at=None,
             is_dead=False,
+            lease_until=None,
+            lease_token="",
         ):
             raise NotNow("This record was deleted.")
         _noted(mapping, "mapping.stopped", user, "Syncing of this record was stopped.", now)
@@ -109,10 +115,26 @@ def mapping_resume(*, mapping: Mapping, user: Any, now: datetime | None = None) 
 
 
 def mapping_unlink(*, mapping: Mapping, user: Any, now: datetime | None = None) -> None:
-    """Forget that the two belong together; neither side is changed. A listing may pair the external one anew."""
+    """End the pair; neither side is changed, and neither record is paired or made anew by itself (I5). An ended pair is
+    forgotten: then they may be.
+
+    Raises ``NotNow`` while the record is being made there: what comes of that would be a second one here.
+    """
     with transaction.atomic():
+        _check_no_create_under_way(mapping)
         _noted(mapping, "mapping.deleted", user, "The pair was unlinked; both records stay.", now)
-        Mapping.objects.filter(id=mapping.id).delete()
+        rows = Mapping.objects.filter(id=mapping.id, record_id__isnull=False, external_id__isnull=False)
+        if not rows.exclude(state=MappingState.TOMBSTONE).update(
+            state=MappingState.TOMBSTONE,
+            state_reason=f"Unlinked by {user}."[:500],
+            dirty_at=now or timezone.now(),  # a worker withdraws what is still to be decided about it
+            next_attempt_at=None,
+            is_dead=False,
+            lease_until=None,
+            lease_token="",
+        ):
+            Mapping.objects.filter(id=mapping.id).delete()
+        drains_wake({mapping.integration_id})
 
 
 def mapping_link_existing(
@@ -131,6 +153,10 @@ def mapping_link_existing(
     _check_link(integration, resource, record_type, record_id, external_id)
     try:
         with transaction.atomic():
+            ended = Mapping.objects.filter(
+                integration=integration, resource=resource, external_id=external_id
+            )
+            ended.filter(state=MappingState.TOMBSTONE).update(external_id=None)
             mapping = _adopt_in_doubt(
                 integration, resource, record_id, external_id, now
             ) or Mapping.objects.create(
@@ -183,11 +209,17 @@ def _adopt_in_doubt(
     integration: Integration, resource: str, record_id: UUID, external_id: str, now: datetime
 ) -> Mapping | None:
     """A person settles a create of unknown outcome by naming the external record (E6)."""
-    mapping = Mapping.objects.filter(
-        integration=integration, resource=resource, record_id=record_id, external_id__isnull=True
-    ).first()
+    mapping = (
+        Mapping.objects.filter(
+            integration=integration, resource=resource, record_id=record_id, external_id__isnull=True
+        )
+        .exclude(state=MappingState.TOMBSTONE)
+        .first()
+    )
     if mapping is None:
         return None
+    if mapping.lease_until is not None and mapping.lease_until > now:
+        raise NotNow("The record is being made there at this moment; try again in a minute.")
     noticed = Mapping.objects.filter(integration=integration, resource=resource, external_id=external_id)
     noticed.filter(record_id__isnull=True).delete()  # it only waited for this answer
     WriteIntent.objects.filter(mapping=mapping, state__in=[IntentState.OPEN, IntentState.IN_DOUBT]).update(
@@ -243,6 +275,13 @@ def mappings_release(
         except NotNow as reason:
             refused.append(str(reason))
     return released, list(dict.fromkeys(refused))
+
+
+def _check_no_create_under_way(mapping: Mapping) -> None:
+    """What a create made is known by its intent alone: it goes, or rests unsettled, only once the outcome is known (E6)."""
+    sent = WriteIntent.objects.filter(mapping=mapping, state=IntentState.OPEN, sent_at__isnull=False)
+    if sent.exists():
+        raise NotNow("The record is being made there at this moment; try again in a minute.")
 
 
 def _check_running(mapping: Mapping) -> None:

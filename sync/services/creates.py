@@ -15,6 +15,7 @@ from connectors.base.errors import (
     AlreadyExists,
     ConfigurationProblem,
     PermissionProblem,
+    RecordGone,
     RecordProblem,
     Retryable,
     SyncError,
@@ -41,6 +42,8 @@ from workspace.services import record_create, record_values
 #: a create may still arrive at the vendor this long after we lost sight of it
 SETTLE_SECONDS = float(settings.LOCKSTEP_SETTLE_SECONDS)
 UNSETTLED = [IntentState.OPEN, IntentState.IN_DOUBT]
+#: of a parent: nothing goes out for it, and so nothing for what hangs on it
+KEPT_OUT = [MappingState.STOPPED, MappingState.OUT_OF_SCOPE]
 
 
 # -- there → here ------------------------------------------------------------------------------------------
@@ -194,6 +197,7 @@ def create_externally(work: Work, pair: Pair) -> Outcome:
     if Can.CREATE not in work.rc.resource.can:
         raise RecordProblem(f"{work.rc.connector.name} doesn't let us create a {work.rc.resource.label}.")
     _wait_for_matching(work)
+    _take_up_again(work)
     _find_parent_there(work, pair)
     refs = pair.refs = References().load(work.integration, inward=set(), outward=pair.references_out())
     plan = plan_external_create(
@@ -207,10 +211,46 @@ def create_externally(work: Work, pair: Pair) -> Outcome:
     return _adopt(work, pair, intent, answer, plan)
 
 
+def _take_up_again(work: Work) -> None:
+    """A record that was unlinked and is restored here may still be there: then it is that one, not a second. What both sides
+    did since is merged.
+    """
+    ended = (
+        Mapping.objects.filter(
+            integration=work.integration, resource=work.rc.name, record_id=work.mapping.record_id,
+            state=MappingState.TOMBSTONE, external_id__isnull=False,
+        )
+        .order_by("-created_at")
+        .first()
+    )  # fmt: skip
+    if ended is None or ended.external_id is None:
+        return
+    try:
+        found = work.client.get(work.rc.name, ended.external_id, parent_id=ended.external_parent_id or None)
+    except RecordGone:
+        return
+    if found.is_deleted or found.is_archived:
+        return
+    with transaction.atomic():
+        Mapping.objects.filter(id=ended.id).update(external_id=None)
+        leases.save(
+            work.mapping,
+            external_id=ended.external_id,
+            external_parent_id=ended.external_parent_id,
+            base_local=ended.base_local,
+            base_external=ended.base_external,
+            provenance=ended.provenance,
+            field_map_version=ended.field_map_version,
+        )
+    raise Again("it is still there")
+
+
 def _find_parent_there(work: Work, pair: Pair) -> None:
     if not work.rc.resource.parent or work.mapping.external_parent_id:
         return
     on_id = pair.local.values.get("on_id") if pair.local else None
+    if on_id:
+        wait_for_parent_in_sync(work, record_id=on_id)
     parent = (
         Mapping.objects.live()
         .filter(integration=work.integration, resource=work.rc.resource.parent, record_id=on_id)
@@ -225,10 +265,24 @@ def _find_parent_there(work: Work, pair: Pair) -> None:
         leases.save(work.mapping, external_parent_id=parent)
 
 
+def wait_for_parent_in_sync(work: Work, **which: Any) -> None:
+    """What hangs on a record that is kept out of the sync stays where it is, until that takes part again (``NotYet``)."""
+    name = work.rc.resource.parent
+    parents = Mapping.objects.filter(integration=work.integration, resource=name, state__in=KEPT_OUT)
+    if name and parents.filter(**which).exists():
+        raise NotYet(f"Its {name} is kept out of the sync.", seconds=900)
+
+
 def _open_intent(work: Work, pair: Pair, sent: dict[str, Any]) -> WriteIntent:
     """The committed row that outlives us; reused if an earlier try left one that provably made nothing."""
     now = runtime().now()
-    fields = {"local": {key: pair.local_snapshot.get(key) for key in sent}, "external": sent}
+    fields = {
+        "local": {key: pair.local_snapshot.get(key) for key in sent},
+        "external": sent,
+        "writes": work.rc.field_map.external_writes(
+            sent
+        ),  # a repeat sends the same, whatever the map is by then
+    }
     with transaction.atomic():
         leases.save(work.mapping, state=MappingState.PENDING, state_reason="Being created there.")
         intent = WriteIntent.objects.filter(
@@ -248,7 +302,9 @@ def _send(work: Work, intent: WriteIntent, *, repeats: bool = False) -> External
     """The create itself. A failure that proves nothing was made closes the intent; one of a repeated call tells nothing of
     the call before.
     """
-    fields = work.rc.field_map.external_writes(intent.fields["external"])
+    fields = intent.fields.get("writes")
+    if fields is None:  # noted by an older version
+        fields = work.rc.field_map.external_writes(intent.fields["external"])
     try:
         answer = work.client.create(work.rc.name, fields, key=intent.key, parent_id=work.parent_id)
     except AlreadyExists as exists:

@@ -84,6 +84,7 @@ def delete_externally(work: Work, pair: Pair, *, archive: bool) -> Outcome:
         return quarantine(work, refusal)
     assert work.mapping.external_id is not None
     runtime().point("before_call")
+    leases.hold(work.mapping)
     try:
         if archive:
             work.client.archive(work.rc.name, work.mapping.external_id, current=pair.external)
@@ -165,6 +166,9 @@ def leave_scope(work: Work, pair: Pair, *, there: SideState) -> Outcome:
         reason = "Outside this integration's filter or container."
     changes: dict[str, Any] = {
         "fingerprint": pair.fingerprint if is_ours else "",
+        "base_local": pair.base_local,
+        "base_external": pair.base_external,
+        "provenance": pair.provenance,
         "field_map_version": work.rc.field_map_version,
     }
     if work.mapping.state != MappingState.OUT_OF_SCOPE:
@@ -276,6 +280,7 @@ def _accept(work: Work, conflict: ConflictResolution, pair: Pair) -> Outcome:
                     record_id=mapping.record_id,
                     origin=work.origin(),
                     now=now,
+                    expected_revision=pair.local.revision if pair.local else None,
                 )
             leases.save(mapping, closed_at=now)
             _done(conflict, pushed=False)
@@ -288,6 +293,7 @@ def _accept(work: Work, conflict: ConflictResolution, pair: Pair) -> Outcome:
     archives = Can.ARCHIVE in can and (work.rc.delete_policy is DeletePolicy.ARCHIVE or Can.DELETE not in can)
     if not archives and Can.DELETE not in can:
         raise RecordProblem(f"{work.rc.connector.name} doesn't let us delete a {work.rc.resource.label}.")
+    leases.hold(mapping)
     try:
         if archives:
             work.client.archive(work.rc.name, mapping.external_id, current=pair.external)

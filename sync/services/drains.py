@@ -55,6 +55,7 @@ def integration_drain(*, integration_id: UUID) -> Counter[str]:
         integration.refresh_from_db()
         if integration.status not in {"ACTIVE", "DEGRADED"} or integration.read_only:
             return outcomes
+        context = IntegrationContext(integration)  # settings and maps as they are by now
     outcomes["more"] = 1
     return outcomes
 

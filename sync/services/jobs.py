@@ -61,6 +61,17 @@ class Stopped(Exception):
         self.status = status
 
 
+class Resettled(Exception):
+    """Somebody changed settings that this run goes by: it goes on at its page, with the new ones."""
+
+
+#: settings that a run keeps in memory, and must not act against once a person has saved others
+HEEDED = (
+    "read_only", "sync_direction", "conflict_strategy", "fallback_strategy", "merge_rules", "record_filter",
+    "resource_types", "create_missing_locally", "options",
+)  # fmt: skip
+
+
 class Superseded(Exception):
     """Our lease ran out and another worker has the job."""
 
@@ -81,6 +92,14 @@ def job_run(*, job_id: UUID) -> JobStatus | None:
         return _close(job, JobStatus.CANCELLED, reason="Stopped by a person; what was done so far stays.")
     except Superseded:
         return None
+    except Resettled:
+        SyncJob.objects.filter(id=job.id, lease_token=job.lease_token).update(progress={})  # every kind, anew
+        return _again(
+            job,
+            Retryable("The settings were changed; it goes on with the new ones."),
+            seconds=0,
+            counts=False,
+        )
     except Stopped as stopped:
         return _close(job, stopped.status, reason=str(stopped))
     except SyncError as error:
@@ -197,7 +216,7 @@ def _pull(job: SyncJob) -> JobStatus:
                 client=client,
                 job=job,
                 full=bool(job.options.get("full")),
-                checkpoint=lambda report, name: _checkpoint(job, total, report, name),
+                checkpoint=lambda report, name: _checkpoint(job, total, report, name, heeds=True),
                 method=METHODS.get(JobKind(job.kind), SyncMethod.POLL),
                 is_aside=job.kind == JobKind.WEBHOOK,
                 parent_id=str(job.options.get("parent", "")),
@@ -251,8 +270,12 @@ def _check_container(job: SyncJob, client: Any) -> None:
         )
 
 
-def _checkpoint(job: SyncJob, total: PullReport, report: PullReport, resource: str) -> None:
-    """Heartbeat and progress, in the page's transaction. Raises ``Cancelled``, ``Stopped`` or ``Superseded``."""
+def _checkpoint(
+    job: SyncJob, total: PullReport, report: PullReport, resource: str, *, heeds: bool = False
+) -> None:
+    """Heartbeat and progress, in the page's transaction. Raises ``Cancelled``, ``Stopped``, ``Superseded`` or, for a run
+    that ``heeds`` the settings, ``Resettled``.
+    """
     outcomes = total.outcomes + report.outcomes
     mine = SyncJob.objects.filter(id=job.id, lease_token=job.lease_token, status=JobStatus.RUNNING)
     updated = mine.update(
@@ -277,6 +300,10 @@ def _checkpoint(job: SyncJob, total: PullReport, report: PullReport, resource: s
     if refusal:
         is_late = integration.status in {IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED}
         raise Stopped(refusal, JobStatus.PARTIAL if is_late else JobStatus.CANCELLED)
+    if heeds and Integration.objects.values(*HEEDED).get(id=job.integration_id) != {
+        name: getattr(integration, name) for name in HEEDED
+    }:
+        raise Resettled
 
 
 def _counts(outcomes: Counter[str]) -> dict[str, int]:

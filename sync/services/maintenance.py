@@ -130,8 +130,11 @@ def _compare(rc: ResourceContext, page: list[Mapping], counts: Counter[str]) -> 
     for mapping in page:
         state = states.get(mapping.record_id) if mapping.record_id else None
         counts["checked"] += 1
-        pair = Pair(rc, mapping.base_local, mapping.base_external, mapping.provenance, local=state)
-        pair.external_snapshot = dict(mapping.base_external or {})
+        pair = Pair(
+            rc, mapping.base_local, mapping.base_external, mapping.provenance, local=state,
+            map_version=mapping.field_map_version,
+        )  # fmt: skip
+        pair.external_snapshot = dict(pair.base_external or {})
         refs = References().load(rc.integration, inward=pair.references_in(), outward=pair.references_out())
         plan = pair.plan(refs, check_drift=True)
         if state is None or plan.drift or plan.to_external:

@@ -27,7 +27,7 @@ UNSETTLED = [IntentState.OPEN, IntentState.IN_DOUBT]
 def find(rc: ResourceContext, tenant_id: UUID, values: dict[str, Any]) -> list[UUID]:
     """Unlinked local records that agree in the match fields; at most three. Empty values match nothing.
 
-    One that waits to be made there, and was never sent, is unlinked too.
+    One that waits to be made there, and was never sent, is unlinked too; one that a person stopped is not.
     """
     return find_many(rc, tenant_id, {"": values}).get("", [])
 
@@ -48,10 +48,11 @@ def find_many(
         return {}
     model = RECORD_TYPES[rc.record_type]
     columns = [rc.field_map.links[f].local for f in fields]
-    pairs = Mapping.objects.live().filter(
-        integration=rc.integration, resource=rc.name, record_id=OuterRef("pk")
+    # by any resource, as in the outbox: a ticket is not matched with the task of a card
+    pairs = Mapping.objects.live().filter(integration=rc.integration, record_id=OuterRef("pk"))
+    linked = pairs.filter(
+        Q(external_id__isnull=False) | Q(intents__state__in=UNSETTLED) | Q(state=MappingState.STOPPED)
     )
-    linked = pairs.filter(Q(external_id__isnull=False) | Q(intents__state__in=UNSETTLED))
     spellings = {str(c[columns[0]]).strip() for c in candidates.values() if c.get(columns[0])}
     rows = (
         model.objects.filter(~Exists(linked), tenant_id=tenant_id, deleted_at__isnull=True)

@@ -267,4 +267,5 @@ def _base_columns(pair: Pair) -> dict[str, Any]:
         "base_external": pair.base_external,
         "provenance": pair.provenance,
         "history": pair.history,
+        "field_map_version": pair.rc.field_map_version,
     }

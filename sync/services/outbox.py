@@ -76,7 +76,10 @@ def _pair_up(changes: Iterable[Change]) -> set[UUID]:
     """Records that an integration creates on its side get a pair, to be made by ``pair_sync``."""
     records: dict[tuple[UUID, str], set[UUID]] = defaultdict(set)
     came_from: dict[UUID, set[UUID]] = defaultdict(set)
+    restored: set[UUID] = set()
     for change in changes:
+        if change.kind == ChangeKind.RESTORE:
+            restored.add(change.record_id)
         if change.kind != ChangeKind.DELETE:
             records[(change.tenant_id, change.record_type)].add(change.record_id)
         if change.integration_id:
@@ -86,7 +89,7 @@ def _pair_up(changes: Iterable[Change]) -> set[UUID]:
         for integration in _creating(tenant_id):
             makers = makers_of(integration, record_type)
             candidates = [i for i in ids if integration.id not in came_from[i]] if makers else []
-            unpaired = _unpaired(integration, candidates)
+            unpaired = _unpaired(integration, candidates, restored)
             states = records_read(tenant_id=tenant_id, record_type=record_type, ids=unpaired)
             for rc, taken in allotted(makers, states.values()):
                 if pairs_make(rc, taken):
@@ -94,21 +97,34 @@ def _pair_up(changes: Iterable[Change]) -> set[UUID]:
     return touched
 
 
-def _unpaired(integration: Integration, ids: list[UUID]) -> list[UUID]:
-    """Those that no resource of the integration has: an epic's task is not made as an issue as well."""
-    paired = Mapping.objects.live().filter(integration=integration, record_id__in=ids)
-    known = set(paired.values_list("record_id", flat=True)) if ids else set()
+def _unpaired(integration: Integration, ids: list[UUID], restored: set[UUID]) -> list[UUID]:
+    """Those that no resource of the integration has: an epic's task is not made as an issue as well.
+
+    One whose pair has ended is made there anew only if a person restores it here, not by an edit (I5).
+    """
+    paired = Mapping.objects.filter(integration=integration, record_id__in=ids)
+    known = {
+        record_id
+        for record_id, state in (paired.values_list("record_id", "state") if ids else ())
+        if state != MappingState.TOMBSTONE or record_id not in restored
+    }
     return [i for i in ids if i not in known]
 
 
 def _creating(tenant_id: UUID) -> QuerySet[Integration]:
-    """Running integrations that make there what is only here."""
+    """Integrations that make there what is only here. For one that rests (paused, failing, read only) it waits: a change
+    is looked at only once, and what is made here meanwhile would never go out.
+    """
     return Integration.objects.filter(
         tenant_id=tenant_id,
         deleted_at__isnull=True,
         create_missing_externally=True,
-        read_only=False,
-        status__in=[IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED, IntegrationStatus.PAUSED],
+        status__in=[
+            IntegrationStatus.ACTIVE,
+            IntegrationStatus.DEGRADED,
+            IntegrationStatus.PAUSED,
+            IntegrationStatus.ERROR,
+        ],
     ).select_related("tenant")
 
 

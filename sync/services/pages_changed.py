@@ -102,6 +102,7 @@ def _stored_pair(
         local=local,
         external=record,
         held=mapping.held,
+        map_version=mapping.field_map_version,
         history=mapping.history,
         open_conflicts=waiting.get(mapping.id, {}),
     )

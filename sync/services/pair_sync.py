@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
+
 from conflicts.models import ConflictResolution
 from conflicts.services import RECORD_GROUP, as_decided, decided_among, unsettled_of, waiting_values
 from connectors.base.errors import ConfigurationProblem, RecordGone, StaleWrite, SyncError
@@ -23,6 +25,7 @@ from sync.failures import OurFault, pair_failed, pair_waits
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services import creates, deletes, merges
+from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
 from workspace.services import InvalidRecord, RecordState, StaleRevision, records_read
 
@@ -70,6 +73,9 @@ def _claimed_sync(
 ) -> Outcome:
     integration = context.integration
     if mapping.state in RESTING:
+        if mapping.state == MappingState.TOMBSTONE:
+            with transaction.atomic():
+                withdraw_all(mapping)
         leases.release(mapping, clean=True)
         return Outcome.NOOP
     if integration.status not in {"ACTIVE", "DEGRADED"} or integration.deleted_at:
@@ -148,6 +154,8 @@ def _rounds(work: Work) -> Outcome:
 
 def _round(work: Work) -> Outcome:
     creates.settle_open_intent(work)
+    if work.mapping.record_id is not None and work.mapping.external_parent_id:
+        creates.wait_for_parent_in_sync(work, external_id=work.mapping.external_parent_id)
     external, there = _external_side(work)
     if there is SideState.UNREACHABLE:
         return deletes.hold(work, "We can't see this record there any more: access lost, or another account.")
@@ -169,9 +177,16 @@ def _round(work: Work) -> Outcome:
         policy=work.rc.delete_policy,
         direction=work.rc.policy.direction,
         create_locally=work.integration.create_missing_locally,
-        create_externally=work.rc.sends_out,
+        create_externally=work.rc.sends_out and _may_be_made_there(work),
     )
+    if action is RecordAction.DELETE_LOCAL and work.mapping.state == MappingState.OUT_OF_SCOPE:
+        action = RecordAction.UNLINK  # it took no part any more when it was deleted there
     return _carry_out(work, pair, action, here, there)
+
+
+def _may_be_made_there(work: Work) -> bool:
+    """What was there before is made anew where that was decided; what is new only while the switch is on."""
+    return work.integration.create_missing_externally or work.mapping.last_synced_at is not None
 
 
 def _carry_out(work: Work, pair: Pair, action: RecordAction, here: SideState, there: SideState) -> Outcome:
@@ -216,6 +231,7 @@ def _pair(
         local=local,
         external=external,
         held=mapping.held,
+        map_version=mapping.field_map_version,
         history=dict(mapping.history),
         open_conflicts=waiting_values(conflicts),
         decided={
@@ -237,11 +253,9 @@ def _local_side(work: Work) -> tuple[RecordState | None, SideState]:
     state = found.get(mapping.record_id)
     if state is None:  # a deleted record leaves its tombstone: that there is no row proves nothing
         return None, SideState.VANISHED
-    if state.deleted_at is not None:
-        return state, SideState.DELETED
     if not scopes.local_in_scope(work.integration, work.rc.name, state):
-        return state, SideState.OUT_OF_SCOPE
-    return state, SideState.SAME
+        return state, SideState.OUT_OF_SCOPE  # deleted or not: what takes no part deletes nothing there
+    return state, SideState.SAME if state.deleted_at is None else SideState.DELETED
 
 
 def _external_side(work: Work) -> tuple[ExternalRecord | None, SideState]:

@@ -15,6 +15,7 @@ from integrations.models import Cursor, Mapping, MappingState
 from reconcile.model import Plan, RecordAction, SideState, Snapshot
 from reconcile.planner import plan_external_create
 from reconcile.records import record_action
+from sync import scopes
 from sync.context import IntegrationContext, References, ResourceContext
 from sync.pairs import Pair
 from sync.runtime import runtime
@@ -209,14 +210,16 @@ def _outward(rc: ResourceContext, found: Preview) -> None:
     for mapping in mappings:
         local = states.get(mapping.record_id) if mapping.record_id else None
         if local is not None and local.deleted_at is not None:
-            _deleted_here(rc, mapping, local, found)
+            if scopes.local_in_scope(rc.integration, rc.name, local):
+                _deleted_here(rc, mapping, local, found)
             continue
         if mapping.id in found.planned:
             continue
         pair = Pair(
-            rc, mapping.base_local, mapping.base_external, mapping.provenance, local=local, held=mapping.held
-        )
-        pair.external_snapshot = dict(mapping.base_external or {})
+            rc, mapping.base_local, mapping.base_external, mapping.provenance, local=local, held=mapping.held,
+            map_version=mapping.field_map_version,
+        )  # fmt: skip
+        pair.external_snapshot = dict(pair.base_external or {})
         refs = References().load(rc.integration, inward=set(), outward=pair.references_out())
         plan = pair.plan(refs)
         if plan.to_external:

@@ -64,7 +64,7 @@ def _revert(job: SyncJob, change: Change) -> tuple[int, list[dict[str, str]]]:
         if change.kind == ChangeKind.DELETE:
             record_restore(**where)
             return 1, []
-        return _revert_fields(change, state.values, state.revision, where)
+        return _revert_fields(change, state.values, state.revision, where, _edited_since(job, change))
     except (StaleRevision, InvalidRecord) as error:
         return 0, [_why(change, "", str(error))]
 
@@ -79,8 +79,17 @@ def _was_touched(job: SyncJob, made: Change) -> bool:
     return others.exists()
 
 
+def _edited_since(job: SyncJob, change: Change) -> set[str]:
+    """The fields that anybody but the run itself and this one has written since, even to the same value."""
+    since = Change.objects.filter(tenant_id=job.tenant_id, record_id=change.record_id, id__gt=change.id)
+    others = since.exclude(job_id__in=[change.job_id, job.id])
+    return {name for fields in others.values_list("changes", flat=True) for name in fields}
+
+
 def _let_go(change: Change) -> None:
-    """The record goes, but not the one it was made from: the pair it came through ends first."""
+    """The record goes, but not the one it was made from: the pair it came through ends first, and a worker that has it
+    loses its lease.
+    """
     if change.integration_id is None:
         return
     pairs = Mapping.objects.live().filter(
@@ -94,16 +103,18 @@ def _let_go(change: Change) -> None:
         dirty_at=None,
         next_attempt_at=None,
         is_dead=False,
+        lease_until=None,
+        lease_token="",
     )
 
 
 def _revert_fields(
-    change: Change, values: dict[str, Any], revision: int, where: dict[str, Any]
+    change: Change, values: dict[str, Any], revision: int, where: dict[str, Any], edited: set[str]
 ) -> tuple[int, list[dict[str, str]]]:
     back: dict[str, Any] = {}
     refused = []
     for name, step in change.changes.items():
-        if values.get(name) == step["to"]:
+        if values.get(name) == step["to"] and name not in edited:
             back[name] = step["from"]
         else:
             refused.append(_why(change, name, "Changed since."))

@@ -10,6 +10,7 @@ import pytest
 from conflicts.models import ConflictResolution, ConflictStatus
 from conflicts.services import StaleConflict, conflict_ignore, conflict_revert, rule_create
 from integrations.models import SyncLog
+from sync.services import deletes
 from tests.integration.sync.hub import Hub
 
 Linked = Callable[..., tuple[Any, Any]]
@@ -452,3 +453,25 @@ def test_the_policy_ask_asks_about_a_plain_deletion(hub: Hub, linked: Linked, wh
     assert card.is_deleted == (where == "there") and (hub.fresh(task).deleted_at is None) == (
         where == "there"
     )
+
+
+def test_an_edit_in_the_moment_a_deletion_is_carried_out_is_asked_about_again(
+    hub: Hub, linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.configure(delete_policy="ask")
+    task, card = linked()
+    hub.vendor.remove(card)
+    hub.sync(full=True)
+    hub.decide(hub.open_conflict(), "accept_delete")
+    real, late = deletes._is_as_seen, ["A late edit"]
+
+    def is_as_seen(*args: Any) -> bool:
+        is_seen = real(*args)
+        if late:
+            hub.edit(task, description=late.pop())
+        return is_seen
+
+    monkeypatch.setattr(deletes, "_is_as_seen", is_as_seen)
+    hub.push()
+    assert (hub.fresh(task).deleted_at, hub.fresh(task).description) == (None, "A late edit")
+    assert hub.pair(card).state == "conflict"

@@ -18,7 +18,9 @@ from connectors.base.errors import (
 )
 from connectors.base.types import CreateClass, LinkSpec
 from integrations.models import Integration, IntentState, Mapping, WriteIntent
-from integrations.services.mappings import mapping_create_again, mapping_link_existing
+from integrations.services.fieldmaps import field_map_defaults, field_map_save
+from integrations.services.mappings import mapping_create_again, mapping_link_existing, mapping_stop
+from sync.services import outbox
 from tests.integration.sync.hub import Hub
 from tests.integration.sync.vendor import BLANKS
 from workspace.models import Task
@@ -412,3 +414,76 @@ def test_a_create_that_a_person_found_there_is_no_news_where_it_holds_what_was_s
     hub.sync(full=True)
     assert (hub.fresh(task).description, card.data["notes"]) == ("", None)
     assert hub.pair(task).state == "synced"
+
+
+@pytest.mark.parametrize("rest", [{"status": "ERROR"}, {"status": "PAUSED"}, {"read_only": True}])
+def test_what_is_made_here_while_the_integration_rests_goes_out_once_it_runs(
+    hub: Hub, rest: dict[str, Any]
+) -> None:
+    hub.configure(**rest)
+    task = hub.create(title="Made in the outage")
+    hub.push()
+    assert hub.vendor.writes == []
+    hub.configure(status="ACTIVE", read_only=False)
+    hub.clock.wait(minutes=10)
+    hub.pull("scheduled")
+    hub.push()
+    assert hub.row(task).data["name"] == "Made in the outage"
+
+
+@pytest.mark.parametrize("create_class", [CreateClass.KEYED, CreateClass.UPSERT, CreateClass.MARKER])
+def test_a_create_that_was_interrupted_is_settled_under_a_map_that_was_edited_since(
+    hub: Hub, create_class: CreateClass
+) -> None:
+    hub.vendor.reshape("card", create_class=create_class)
+    hub.vendor.repeats_keys = True
+    task = hub.create(title="Paint", description="Twice")
+    with hub.killed("after_call"):
+        hub.push()
+    links = field_map_defaults(integration=hub.integration, resource="card")
+    links = [link for link in links if link["local"] != "description"]
+    field_map_save(integration=hub.integration, resource="card", links=links, user=hub.person)
+    hub.clock.wait(minutes=10)
+    hub.push()
+    assert hub.pair(task).state == "synced" and len(hub.vendor.of("card")) == 1
+    later = hub.vendor.add(name="New there")
+    hub.sync()
+    assert hub.record(later).title == "New there"
+
+
+def test_what_waits_to_be_made_there_rests_once_that_is_switched_off(hub: Hub) -> None:
+    hub.vendor.fail("create", Retryable("Busy."))
+    task = hub.create(title="Paint")
+    hub.push()
+    hub.configure(create_missing_externally=False)
+    hub.clock.wait(minutes=10)
+    hub.push()
+    assert hub.vendor.of("card") == [] and hub.pair(task).state == "out_of_scope"
+
+
+def test_a_record_that_another_resource_has_is_not_matched_with_a_second_one_there(hub: Hub) -> None:
+    card = next(each for each in hub.vendor.resources if each.name == "card")
+    links = (LinkSpec("title", "name", required=True), LinkSpec("description", "notes"))
+    hub.vendor.resources = (*hub.vendor.resources, replace(card, name="ticket", links=links))
+    hub.configure(
+        resource_types=["member", "card", "ticket", "remark"], create_missing_externally=False,
+        options={"match": {"ticket": ["title"], "card": ["title"]}},
+    )  # fmt: skip
+    first = hub.vendor.add("card", name="Printer broken", notes="Floor 1")
+    hub.sync()
+    BLANKS["ticket"] = {"name": "", "notes": ""}
+    second = hub.vendor.add("ticket", name="Printer broken", notes="Floor 2")
+    hub.sync()
+    hub.sync()
+    assert hub.record(first).pk != hub.record(second).pk
+
+
+def test_a_record_that_a_person_stopped_is_not_matched(hub: Hub) -> None:
+    member = hub.create("member", name="Ann", email="ann@x.example")
+    outbox.changes_drain()
+    mapping_stop(mapping=hub.pair(member), user=hub.person, now=hub.clock.at)
+    hub.vendor.add("member", name="Ann there", email="ann@x.example")
+    hub.clock.wait(minutes=10)
+    hub.sync()
+    hub.sync()
+    assert hub.pair(member).state == "stopped" and hub.fresh(member).name == "Ann"

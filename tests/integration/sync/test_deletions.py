@@ -395,3 +395,51 @@ def test_what_was_made_anew_there_does_not_come_in_again_from_a_listing_that_lag
     card.is_deleted = True
     assert _alive(hub) == 1
     assert Mapping.objects.live().count() == 1
+
+
+def test_an_edit_does_not_bring_back_what_was_deleted_there_and_kept_here(hub: Hub, linked: Linked) -> None:
+    hub.configure(delete_policy="ignore")
+    task, card = linked()
+    hub.vendor.remove(card)
+    hub.sync(full=True)
+    hub.edit(task, title="A small correction")
+    hub.sync(full=True)
+    assert hub.vendor.of("card") == [] and hub.vendor.writes == []
+
+
+def test_a_restored_record_that_is_still_there_is_linked_again_and_not_made_twice(
+    hub: Hub, linked: Linked
+) -> None:
+    hub.configure(delete_policy="ignore")
+    task, card = linked()
+    hub.delete(task)
+    hub.push()
+    hub.vendor.change(card, notes="Meanwhile there")
+    hub.restore(task)
+    hub.edit(task, title="Meanwhile here")
+    hub.push()
+    assert hub.vendor.of("card") == [card] and hub.row(task) is card
+    assert (card.data["name"], hub.fresh(task).description) == ("Meanwhile here", "Meanwhile there")
+    hub.sync(full=True)
+    assert _alive(hub) == 1 and hub.pair(task).state == "synced"
+
+
+def test_a_record_restored_after_its_import_was_taken_back_is_not_made_twice(hub: Hub) -> None:
+    card = hub.vendor.add(name="Paint")
+    run = hub.pull()
+    task = hub.record(card)
+    hub.pull("rollback", options={"job": str(run.id)})
+    hub.push()
+    hub.restore(task)
+    hub.push()
+    assert hub.vendor.of("card") == [card] and hub.row(task) is card
+
+
+def test_a_restored_record_that_was_deleted_there_is_made_anew(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.delete(task)
+    hub.push()
+    assert card.is_deleted
+    hub.restore(task)
+    hub.push()
+    assert hub.row(task) is not card and hub.row(task).data["name"] == "Paint the boat"

@@ -707,3 +707,52 @@ def test_sync_now_goes_ahead_of_bulk_work(hub: Hub, linked: Linked) -> None:
     hub.vendor.calls.clear()
     hub.push()
     assert hub.vendor.calls[0] == ("get", card.id)
+
+
+@pytest.mark.parametrize("settings", [{"read_only": True}, {"sync_direction": "out"}])
+def test_settings_saved_during_a_run_hold_from_its_next_page_on(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    hub.vendor.page_size = 1
+    rows = [hub.vendor.add(name=f"Card {number}") for number in range(5)]
+    hub.sync()
+    hub.clock.wait(minutes=10)
+    for row in rows:
+        hub.vendor.change(row, notes="Theirs")
+    real, asked = VendorClient.list_page, []
+
+    def list_page(self: VendorClient, resource: str, **named: Any) -> Any:
+        asked.append(resource)
+        if asked.count("card") == 3:  # two pages are taken in
+            hub.configure(**settings)
+        return real(self, resource, **named)
+
+    monkeypatch.setattr(VendorClient, "list_page", list_page)
+    job = hub.pull()
+    jobs.job_run(job_id=job.id)
+    assert Task.objects.filter(description="Theirs").count() <= 2
+    assert SyncJob.objects.get(id=job.id).status == "succeeded"
+
+
+def test_a_direction_saved_while_pairs_are_worked_off_holds_for_the_next_ones(hub: Hub) -> None:
+    rows = [hub.vendor.add(name=f"Card {number:02}") for number in range(30)]
+    hub.sync()
+    hub.clock.wait(minutes=10)
+    for row in rows:
+        hub.edit(hub.record(row), description="Ours")
+    hub.vendor.before_update = lambda row: hub.configure(sync_direction="in")
+    hub.push()
+    assert len(hub.vendor.writes) <= 8
+
+
+def test_a_roll_back_refuses_a_field_that_a_person_set_to_the_same_value_since(
+    hub: Hub, linked: Linked
+) -> None:
+    task, card = linked()
+    hub.vendor.change(card, notes="Theirs")
+    run = hub.pull()
+    hub.edit(task, description="Ours")
+    hub.edit(task, description="Theirs")  # a person means it now
+    back = hub.pull(JobKind.ROLLBACK, options={"job": str(run.id)})
+    assert hub.fresh(task).description == "Theirs"
+    assert back.result["refused"][0]["reason"] == "Changed since."

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from integrations.models import Mapping
-from integrations.services.mappings import mapping_resume, mapping_stop
+from integrations.services.control import integration_update
+from integrations.services.mappings import (
+    mapping_link_existing,
+    mapping_resume,
+    mapping_stop,
+    mapping_unlink,
+)
 from tests.integration.sync.hub import Hub
 from workspace.models import Task
 
@@ -130,6 +136,43 @@ def test_a_deletion_of_what_is_out_of_scope_is_not_carried_over(hub: Hub, linked
     assert not card.is_deleted and hub.vendor.writes == []
 
 
+def test_a_record_whose_sync_is_switched_off_is_deleted_only_here(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.edit(task, external_sync_enabled=False)
+    hub.push()
+    hub.delete(task)
+    hub.push()
+    assert not card.is_deleted and hub.vendor.writes == []
+    assert hub.pair(card).state == "out_of_scope"
+    hub.restore(task)
+    hub.edit(task, external_sync_enabled=True, title="Ours")
+    hub.push()
+    assert card.data["name"] == "Ours" and hub.pair(card).state == "synced"
+
+
+def test_a_record_outside_the_filter_here_is_deleted_only_here(hub: Hub, linked: Linked) -> None:
+    hub.configure(record_filter=NOT_LOW)
+    task, card = linked()
+    hub.edit(task, priority="low")
+    hub.push()
+    hub.delete(task)
+    hub.push()
+    assert not card.is_deleted and hub.vendor.writes == []
+
+
+def test_what_left_the_filter_there_and_is_deleted_there_later_stays_here(hub: Hub, linked: Linked) -> None:
+    hub.configure(record_filter=ONLY_BLUE)
+    task, card = linked()
+    hub.vendor.change(card, colour="red")
+    hub.sync()
+    hub.clock.wait(minutes=10)
+    hub.vendor.remove(card)
+    hub.deliver("deleted", card)
+    hub.take_deliveries()
+    hub.push()
+    assert hub.fresh(task).deleted_at is None and hub.pair(card).state == "tombstone"
+
+
 def test_a_pair_stopped_by_a_person_rests_until_resumed(hub: Hub, linked: Linked) -> None:
     task, card = linked()
     mapping_stop(mapping=hub.pair(card), user=hub.person, now=hub.clock.at)
@@ -142,6 +185,46 @@ def test_a_pair_stopped_by_a_person_rests_until_resumed(hub: Hub, linked: Linked
     mapping_resume(mapping=hub.pair(card), user=hub.person, now=hub.clock.at)
     hub.push()
     assert (card.data["name"], hub.fresh(task).description) == ("Ours", "Theirs")
+
+
+def _switch_off(hub: Hub, task: Any, card: Any) -> None:
+    hub.edit(task, external_sync_enabled=False)
+    hub.push()
+
+
+def _switch_on(hub: Hub, task: Any, card: Any) -> None:
+    hub.edit(task, external_sync_enabled=True)
+    hub.push()
+
+
+def _stop(hub: Hub, task: Any, card: Any) -> None:
+    mapping_stop(mapping=hub.pair(card), user=hub.person, now=hub.clock.at)
+
+
+def _resume(hub: Hub, task: Any, card: Any) -> None:
+    mapping_resume(mapping=hub.pair(card), user=hub.person, now=hub.clock.at)
+    hub.push()
+
+
+@pytest.mark.parametrize(("off", "on"), [(_switch_off, _switch_on), (_stop, _resume)])
+def test_a_comment_on_a_record_kept_out_of_the_sync_stays_here_until_it_is_back(
+    hub: Hub, linked: Linked, off: Callable[..., None], on: Callable[..., None]
+) -> None:
+    task, card = linked()
+    old = hub.create("comment", body="For both", on_type="task", on_id=str(task.pk))
+    hub.push()
+    there = hub.row(old)
+    off(hub, task, card)
+    hub.edit(old, body="Only for us")
+    hub.create("comment", body="Internal", on_type="task", on_id=str(task.pk))
+    hub.push()
+    hub.sync(full=True)
+    assert [row.data["text"] for row in hub.vendor.of("remark")] == ["For both"]
+    on(hub, task, card)
+    hub.clock.wait(minutes=16)
+    hub.push()
+    assert sorted(row.data["text"] for row in hub.vendor.of("remark")) == ["Internal", "Only for us"]
+    assert there.data["text"] == "Only for us"
 
 
 @pytest.mark.parametrize(
@@ -199,3 +282,75 @@ def test_a_record_type_that_is_switched_off_rests_and_comes_back(hub: Hub, linke
     hub.configure(resource_types=["member", "card"])
     hub.sync(full=True)
     assert card.data["name"] == "Ours" and hub.pair(card).state == "synced"
+
+
+def _settings(hub: Hub, **values: Any) -> None:
+    """A person saves settings, some time after the last run."""
+    hub.clock.wait(hours=1)
+    hub.sync()
+    hub.clock.wait(hours=1)
+    hub.configure(base_url="https://vendor.example")
+    integration_update(integration=hub.integration, user=hub.person, now=hub.clock.at, **values)
+    hub.sync()
+
+
+def test_a_filter_that_is_widened_takes_up_what_waited_outside(hub: Hub, linked: Linked) -> None:
+    hub.configure(record_filter={**ONLY_BLUE, **NOT_LOW})
+    task, card = linked()
+    hub.edit(task, priority="low", title="Ours")
+    red = hub.vendor.add(name="Red", colour="red")
+    hub.sync()
+    assert hub.pair(card).state == "out_of_scope"
+    _settings(hub, record_filter={})
+    assert (card.data["name"], card.data["prio"]) == ("Ours", "L") and hub.pair(card).state == "synced"
+    assert hub.record(red).title == "Red"
+
+
+def test_a_record_type_that_is_switched_on_again_sends_what_was_edited_meanwhile(
+    hub: Hub, linked: Linked
+) -> None:
+    task, card = linked()
+    hub.sync()
+    hub.configure(resource_types=["member"])
+    hub.edit(task, title="Ours")
+    hub.push()
+    _settings(hub, resource_types=["member", "card"])
+    assert card.data["name"] == "Ours" and hub.pair(card).state == "synced"
+
+
+def test_records_there_are_brought_in_once_that_is_switched_on(hub: Hub, linked: Linked) -> None:
+    hub.configure(create_missing_locally=False)
+    card = hub.vendor.add(name="There before")
+    hub.sync()
+    _settings(hub, create_missing_locally=True)
+    assert hub.record(card).title == "There before"
+
+
+def test_what_a_person_unlinks_is_made_anew_on_neither_side(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    mapping_unlink(mapping=hub.pair(card), user=hub.person, now=hub.clock.at)
+    hub.edit(task, title="Ours")
+    hub.vendor.change(card, name="Theirs")
+    hub.sync(full=True)
+    hub.sync(full=True)
+    assert [(t.title, row.data["name"]) for t in Task.objects.all() for row in hub.vendor.of("card")] == [
+        ("Ours", "Theirs")
+    ]
+    mapping_link_existing(
+        integration=hub.integration, resource="card", record_type="task", record_id=task.pk, external_id=card.id,
+        user=hub.person, now=hub.clock.at,
+    )  # fmt: skip
+    hub.push()
+    assert hub.row(task) is card and hub.pair(task).state == "conflict"
+
+
+def test_what_is_unlinked_with_a_conflict_open_leaves_nothing_to_decide(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.edit(task, title="Ours")
+    hub.vendor.change(card, name="Theirs")
+    hub.sync()
+    conflict = hub.open_conflict()
+    mapping_unlink(mapping=hub.pair(card), user=hub.person, now=hub.clock.at)
+    hub.push()
+    conflict.refresh_from_db()
+    assert conflict.status not in {"PENDING", "DECIDED", "pending", "decided"}
