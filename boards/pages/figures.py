@@ -21,7 +21,7 @@ from boards.selectors import filtered
 from boards.services.rollup import figures_of, zone_of
 from boards.services.snapshots import events_of
 from integrations.pages.csvfile import csv_response
-from integrations.templatetags.hub import span
+from integrations.wording import span
 from workspace.kinds import record_spec
 
 from .base import BoardBase, filters_of

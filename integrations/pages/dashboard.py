@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from integrations.models import IntegrationStatus
 from integrations.panels import COUNTERS, FIGURES, Figure
+from integrations.wording import percent
 from workspace.access import Action
 from workspace.models import Tenant
 
 from .base import HubView
-from .figures import Card, Numbers, cards, percent, pulse, totals
+from .figures import Card, Numbers, cards, pulse, totals
 
 STATES = {
     "attention": "Needs attention",

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from connectors import registry
 from integrations.badges import mapping_word, word_of
+from integrations.health import ENOUGH
 from integrations.models import (
     DeliveryStatus,
     Integration,
@@ -24,6 +25,8 @@ from integrations.models import (
 )
 from integrations.models import Mapping as PairMapping
 from integrations.panels import COUNTERS, TABS
+from integrations.registrations import registration_of, silence_sentence
+from integrations.selectors import RATED, health_from
 from integrations.services.control import integration_delete_preview, integration_update
 from integrations.services.credentials import credential_replace, credential_summary, webhook_url
 from integrations.services.deliveries import delivery_replay
@@ -86,6 +89,7 @@ def header(view: HubView, integration: Integration, tab: str) -> dict[str, Any]:
     """What every tab shows above itself."""
     now = timezone.now()
     numbers = numbers_of(view.tenant, now).get(integration.pk, Numbers())
+    health = health_from(integration, numbers.health_counts, now=now)
     tabs = [
         {
             "key": key,
@@ -105,8 +109,9 @@ def header(view: HubView, integration: Integration, tab: str) -> dict[str, Any]:
         "integration": integration,
         "title": integration.name,
         "system": system_name(integration.connector),
-        "word": word_of(integration),
-        "cause": cause(integration, numbers, now),
+        "word": word_of(integration, health),
+        "health": health,
+        "cause": cause(integration, numbers, health),
         "numbers": numbers,
         "counters": COUNTERS,
         "tab": tab,
@@ -129,6 +134,10 @@ def overview(view: HubView, request: HttpRequest, integration: Integration) -> d
         "states": mapping_states(integration),
         "timeline": logs.defer("exchange", "error_trace", "field_changes").select_related("job__triggered_by").order_by("-id")[:10],
         "check": integration.last_check,
+        "is_rated": integration.status in RATED,
+        "enough": ENOUGH,
+        "webhook": registration_of(integration),
+        "silence": silence_sentence(integration),
         "waiting": DeliveryStatus.HELD,
         "held_deliveries": WebhookDelivery.objects.filter(integration=integration, status=DeliveryStatus.HELD).count(),
     }  # fmt: skip
