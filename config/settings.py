@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from environs import Env
 
-from config.addresses import celery_url, database, redis_database
+from config.addresses import celery_url, database, networks, redis_database
 from config.embedded import BASE_DIR, broker_socket, data_dir, read_secrets
 from config.logs import configure_structlog, logging_config
 
@@ -400,6 +400,14 @@ LOCKSTEP_REVIEW_LEASE_SECONDS: int = env.int("LOCKSTEP_REVIEW_LEASE_SECONDS", 30
 LOCKSTEP_WEBHOOK_MAX_BYTES: int = env.int("LOCKSTEP_WEBHOOK_MAX_BYTES", 1024 * 1024)
 LOCKSTEP_WEBHOOK_TOLERANCE_SECONDS: int = env.int("LOCKSTEP_WEBHOOK_TOLERANCE_SECONDS", 300)
 LOCKSTEP_RESPONSE_MAX_BYTES: int = env.int("LOCKSTEP_RESPONSE_MAX_BYTES", 10 * 1024 * 1024)
+
+# --- Metrics: neither set, nobody may ask -----------------------------------------------------------------------
+
+LOCKSTEP_METRICS_TOKEN: str = env.str("LOCKSTEP_METRICS_TOKEN", "")
+LOCKSTEP_METRICS_ALLOW = networks(
+    "LOCKSTEP_METRICS_ALLOW",
+    env.list("LOCKSTEP_METRICS_ALLOW", []),
+)
 
 # --- Logs --------------------------------------------------------------------------------------------------------
 

@@ -5,11 +5,13 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from config.probes import healthz, readyz
+from monitoring.scraping import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("api/v1/kanban/", include("boards.api.urls")),
     path("api/v1/", include("integrations.api.urls")),
     path("api/v1/", include("conflicts.api.urls")),

@@ -84,8 +84,9 @@ def healths_of(integrations: Iterable[Integration], *, now: datetime) -> dict[UU
     by_id = {row.id: row for row in integrations}
     rows = SyncLog.objects.filter(integration_id__in=list(by_id), created_at__gt=now - DAY).order_by()
     wanted = health_counts(now)
+    counted: Iterable[Any] = rows.values("integration_id").annotate(**wanted)
     found = {}
-    for row in rows.values("integration_id").annotate(**wanted):
+    for row in counted:
         integration = by_id[row["integration_id"]]
         counts: dict[str, Any] = {name: row[name] for name in wanted}
         if health := health_from(integration, counts, now=now):
