@@ -18,7 +18,7 @@ from environs import Env
 
 from config.addresses import celery_url, database, networks, redis_database
 from config.embedded import BASE_DIR, broker_socket, data_dir, read_secrets
-from config.logs import configure_structlog, logging_config
+from config.logs import configure_structlog, logging_config, syslog_address
 
 env = Env()
 
@@ -418,7 +418,9 @@ if LOG_FORMAT not in ("json", "human"):
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     raise ImproperlyConfigured("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 configure_structlog()
-LOGGING = logging_config(form=LOG_FORMAT, level=LOG_LEVEL)
+SYSLOG_HOST: str = env.str("SYSLOG_HOST", "")
+SYSLOG_PORT: int = env.int("SYSLOG_PORT", 514)
+LOGGING = logging_config(form=LOG_FORMAT, level=LOG_LEVEL, syslog=syslog_address(SYSLOG_HOST, SYSLOG_PORT))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says it all

@@ -5,7 +5,7 @@ Counters begin anew at midnight UTC (docs/decisions/0027-counters-from-midnight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,11 +34,17 @@ from integrations.pages.figures import pulse
 from integrations.selectors import OF_ONE, OF_SYNC, OPEN_CONFLICTS
 from workspace.models import Change
 
-PLATFORM = F("integration__connector")
 BUCKETS = (1, 5, 15, 60, 300, 900, 3600)  # seconds
 #: one of these is where a delivery ends; the others wait, which the queue's depth tells
 ENDS = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED, DeliveryStatus.UNKNOWN, DeliveryStatus.FAILED)
 DISPATCH = "sync.dispatch"
+
+
+def by_platform(rows: QuerySet[Any], *by: str, **figures: Any) -> Iterable[Any]:
+    """``{platform, …by, n, …figures}`` per group of rows that belong to integrations; one query."""
+    grouped = rows.order_by().values(*by, platform=F("integration__connector"))
+    counted: Iterable[Any] = grouped.annotate(n=Count("pk"), **figures)
+    return counted
 
 
 class HubCollector(Collector):
@@ -61,7 +67,7 @@ class HubCollector(Collector):
     # -- since midnight -------------------------------------------------------------------------------------
 
     def _logs(self) -> QuerySet[SyncLog]:
-        return SyncLog.objects.filter(created_at__gte=self._midnight).order_by()
+        return SyncLog.objects.filter(created_at__gte=self._midnight)
 
     def _syncs(self) -> Iterator[Metric]:
         total = CounterMetricFamily(
@@ -69,8 +75,7 @@ class HubCollector(Collector):
             "Operations of syncing by how they ended, since midnight UTC.",
             labels=["platform", "status"],
         )
-        ended = self._logs().filter(operation__in=OF_SYNC).values("status", platform=PLATFORM)
-        for row in ended.annotate(n=Count("pk")):
+        for row in by_platform(self._logs().filter(operation__in=OF_SYNC), "status"):
             total.add_metric([row["platform"], row["status"]], row["n"])
         yield total
         took = HistogramMetricFamily(
@@ -80,8 +85,7 @@ class HubCollector(Collector):
         )
         runs = self._logs().filter(operation=Operation.BULK_SYNC, duration_ms__isnull=False)
         within = {f"le_{size}": Count("pk", filter=Q(duration_ms__lte=size * 1000)) for size in BUCKETS}
-        counted = runs.values(platform=PLATFORM).annotate(n=Count("pk"), ms=Sum("duration_ms"), **within)
-        for row in counted:
+        for row in by_platform(runs, ms=Sum("duration_ms"), **within):
             buckets: list[Any] = [(f"{size:.1f}", row[f"le_{size}"]) for size in BUCKETS]
             took.add_metric([row["platform"]], [*buckets, ("+Inf", row["n"])], row["ms"] / 1000)
         yield took
@@ -97,11 +101,11 @@ class HubCollector(Collector):
             "How long the last answer of each operation on one record took, since midnight UTC.",
             labels=["platform"],
         )
-        rows = self._logs().filter(http_status__isnull=False)
-        for row in rows.values(platform=PLATFORM, hundreds=F("http_status") / 100).annotate(n=Count("pk")):
+        rows = self._logs().filter(http_status__isnull=False).annotate(hundreds=F("http_status") / 100)
+        for row in by_platform(rows, "hundreds"):
             answers.add_metric([row["platform"], f"{row['hundreds']}xx"], row["n"])
         timed = self._logs().filter(operation__in=[*OF_ONE, Operation.CHECK], duration_ms__isnull=False)
-        for row in timed.values(platform=PLATFORM).annotate(n=Count("pk"), ms=Sum("duration_ms")):
+        for row in by_platform(timed, ms=Sum("duration_ms")):
             took.add_metric([row["platform"]], row["n"], row["ms"] / 1000)
         yield answers
         yield took
@@ -112,18 +116,18 @@ class HubCollector(Collector):
             "sync_conflicts", "Conflicts that arose since midnight UTC.", labels=["platform", "type"]
         )
         rows = Integration.objects.filter(conflicts__created_at__gte=self._midnight).order_by()
-        counted = rows.values("connector", kind=F("conflicts__kind")).annotate(n=Count("conflicts"))
-        for row in counted:
-            opened.add_metric([row["connector"], row["kind"]], row["n"])
+        counted = rows.values_list("connector", "conflicts__kind").annotate(n=Count("conflicts"))
+        for platform, kind, count in counted:
+            opened.add_metric([platform, kind], count)
         yield opened
         waiting = GaugeMetricFamily(
             "sync_conflicts_open",
             "Conflicts that wait for a decision or for it to be applied.",
             labels=["platform"],
         )
-        open_rows = Integration.objects.filter(OPEN_CONFLICTS).order_by().values("connector")
-        for row in open_rows.annotate(n=Count("conflicts")):
-            waiting.add_metric([row["connector"]], row["n"])
+        undecided = Integration.objects.filter(OPEN_CONFLICTS).order_by().values_list("connector")
+        for platform, count in undecided.annotate(n=Count("conflicts")):
+            waiting.add_metric([platform], count)
         yield waiting
 
     def _deliveries(self) -> Metric:
@@ -132,9 +136,9 @@ class HubCollector(Collector):
             "Webhooks received since midnight UTC by outcome; a duplicate is counted beside the first.",
             labels=["platform", "outcome"],
         )
-        rows = WebhookDelivery.objects.filter(received_at__gte=self._midnight).order_by()
+        rows = WebhookDelivery.objects.filter(received_at__gte=self._midnight)
         repeats: dict[str, int] = {}
-        for row in rows.values("status", platform=PLATFORM).annotate(n=Count("pk"), more=Sum("duplicates")):
+        for row in by_platform(rows, "status", more=Sum("duplicates")):
             repeats[row["platform"]] = repeats.get(row["platform"], 0) + row["more"]
             if row["status"] in ENDS:
                 total.add_metric([row["platform"], row["status"]], row["n"])
@@ -146,7 +150,7 @@ class HubCollector(Collector):
 
     def _mappings(self) -> Metric:
         pairs = GaugeMetricFamily("sync_mappings_total", "Pairs by state.", labels=["platform", "state"])
-        for row in Mapping.objects.order_by().values("state", platform=PLATFORM).annotate(n=Count("pk")):
+        for row in by_platform(Mapping.objects.all(), "state"):
             pairs.add_metric([row["platform"], row["state"]], row["n"])
         return pairs
 
@@ -154,10 +158,12 @@ class HubCollector(Collector):
         dead = GaugeMetricFamily(
             "sync_dead_letters", "What waits for a person, its retries used up.", labels=["platform", "kind"]
         )
-        pairs = Mapping.objects.live().filter(is_dead=True)
-        jobs = SyncJob.objects.filter(status=JobStatus.DEAD)
-        for kind, rows in (("pair", pairs), ("job", jobs)):
-            for row in rows.order_by().values(platform=PLATFORM).annotate(n=Count("pk")):
+        waiting: tuple[tuple[str, QuerySet[Any]], ...] = (
+            ("pair", Mapping.objects.live().filter(is_dead=True)),
+            ("job", SyncJob.objects.filter(status=JobStatus.DEAD)),
+        )
+        for kind, rows in waiting:
+            for row in by_platform(rows):
                 dead.add_metric([row["platform"], kind], row["n"])
         return dead
 
