@@ -78,7 +78,7 @@ def registration_of(integration: Integration) -> Registration:
         error or _SAID[state],
         registered_at=_moment(known.get("at")) if state is RegistrationState.REGISTERED else None,
         expires_at=_moment(known.get("expires_at")),
-        next_try=_moment(known.get("next_try")),
+        next_try=_moment(known.get("next_try")) if _is_wanted(integration) else None,
     )
 
 
@@ -94,10 +94,14 @@ def _state(integration: Integration, known: dict[str, Any]) -> RegistrationState
         return RegistrationState.NO_ADDRESS
     if known.get("url") == wanted:
         return RegistrationState.BY_HAND if known.get("by_hand") else RegistrationState.REGISTERED
-    if known.get("error") and not known.get("url"):
+    if known.get("error") and not known.get("by_hand"):  # perhaps one stands at an address of before
         return RegistrationState.FAILED
-    is_wanted = integration.auto_sync and integration.sync_frequency == SyncFrequency.REALTIME
-    return RegistrationState.WAITING if is_wanted else RegistrationState.NOT_WANTED
+    return RegistrationState.WAITING if _is_wanted(integration) else RegistrationState.NOT_WANTED
+
+
+def _is_wanted(integration: Integration) -> bool:
+    """Whether the hub registers it by itself."""
+    return integration.auto_sync and integration.sync_frequency == SyncFrequency.REALTIME
 
 
 def silence_sentence(integration: Integration) -> str:

@@ -256,7 +256,7 @@ def webhook_register(*, integration: Integration, user: Any, now: datetime | Non
         "expires_at": made.expires_at.isoformat() if made.expires_at else None,
         "renew_at": _renew_at(made, now).isoformat(),
     }
-    stood = bool((integration.webhook_registration or {}).get("url"))
+    stood = (integration.webhook_registration or {}).get("url") == url
     Integration.objects.filter(id=integration.id).update(webhook_registration=facts)
     integration.webhook_registration = facts
     if user is not None or not stood:  # a mere renewal of what brings nothing changes nothing

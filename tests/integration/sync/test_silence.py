@@ -177,6 +177,15 @@ def test_one_that_cannot_be_registered_is_polled_for_after_three_tries(hub: Hub,
     )
 
 
+def test_one_that_cannot_follow_a_new_address_is_polled_for_too(
+    hub: Hub, cards: list[Row], settings: Any
+) -> None:
+    registered(hub, error="502: the service is down.", tries=4)
+    settings.WEBHOOK_BASE_URL = "https://moved.example.test"
+    assert registration_of(hub.integration).state == "failed"
+    assert silences_watch() == 1
+
+
 def test_one_to_be_registered_by_hand_is_missed_like_another(hub: Hub, cards: list[Row]) -> None:
     registered(hub, by_hand=True, error="Register it by hand.")
     hub.clock.wait(minutes=1)
