@@ -205,10 +205,9 @@ def next_syncs(integrations: Iterable[Integration], now: datetime) -> dict[UUID,
     return found
 
 
-def cards(tenant: Tenant, now: datetime) -> list[Card]:
-    """Every integration of the tenant with its numbers, by name."""
+def cards(tenant: Tenant, numbers: Mapping[UUID, Numbers], now: datetime) -> list[Card]:
+    """Every integration of the tenant with its numbers (``numbers_of``), by name."""
     rows = list(Integration.objects.for_tenant(tenant).select_related("tenant").order_by("name"))
-    numbers = numbers_of(tenant, now)
     upcoming = next_syncs(rows, now)
     return [_card(row, numbers.get(row.pk, Numbers()), upcoming.get(row.pk), now) for row in rows]
 

@@ -28,7 +28,7 @@ from integrations.models import (
     SyncMethod,
 )
 from integrations.selectors import healths_of
-from integrations.services.jobs import job_announce
+from integrations.services.jobs import WINDOW_CLOSED, job_announce
 from integrations.services.logs import log_write
 from integrations.services.status import integration_degraded, integration_failed, integration_recovered
 from reconcile.retry import JOB, RetryPolicy
@@ -152,7 +152,7 @@ def _refusal(job: SyncJob, integration: Integration) -> str:
     if integration.read_only and job.kind not in LOOKING_KINDS:
         return "The integration is read only: nothing is written on either side. Sync by hand to see what would be."
     if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
-        return "Outside the integration's sync window."
+        return WINDOW_CLOSED
     return ""
 
 
