@@ -13,14 +13,16 @@ from workspace.models import Role
 
 @dataclass(frozen=True)
 class Spec:
-    """``unit`` follows a number. ``is_hub``: one value for the whole hub instead of one per integration.
+    """``unit`` follows a number, ``one`` a single one of what is counted (empty: a measure, which is never plural).
 
-    ``can_replay``: the log tells what it was in the last days.
+    ``is_hub``: one value for the whole hub instead of one per integration. ``can_replay``: the log tells what it was in
+    the last days.
     """
 
     compare: Compare
     unit: str
     help: str
+    one: str = ""
     is_hub: bool = False
     has_window: bool = False
     can_replay: bool = False
@@ -34,21 +36,21 @@ SPECS: Mapping[Metric, Spec] = {
     Metric.CONSECUTIVE_FAILURES: Spec(
         Compare.AT_LEAST, "failures",
         "Runs that failed since the last that did not. An integration that was stopped (Error) counts as at least 3.",
-        can_replay=True,
+        one="failure", can_replay=True,
     ),
     Metric.LAST_SYNC_AGE: Spec(
         Compare.MORE, "min",
         "Time since the last good run. Where the schedule is slower than hourly, its longer pause is not counted.",
         can_replay=True,
     ),
-    Metric.PENDING_CONFLICTS: Spec(Compare.MORE, "conflicts", "Conflicts that wait for a reviewer."),
+    Metric.PENDING_CONFLICTS: Spec(Compare.MORE, "conflicts", "Conflicts that wait for a reviewer.", one="conflict"),
     Metric.PENDING_CONFLICT_AGE: Spec(Compare.MORE, "h", "How long the oldest conflict has waited."),
-    Metric.DEAD_LETTERS: Spec(Compare.AT_LEAST, "dead letters", "Records and runs whose retries are used up."),
+    Metric.DEAD_LETTERS: Spec(Compare.AT_LEAST, "dead letters", "Records and runs whose retries are used up.", one="dead letter"),
     Metric.WINDOW_OVERRUN: Spec(
-        Compare.AT_LEAST, "runs", "Scheduled runs of the last 24 hours that their sync window cut short."
+        Compare.AT_LEAST, "runs", "Scheduled runs of the last 24 hours that their sync window cut short.", one="run"
     ),
     Metric.CREDENTIAL_EXPIRING: Spec(
-        Compare.AT_MOST, "days", "Days until a credential ends that is not renewed by itself."
+        Compare.AT_MOST, "days", "Days until a credential ends that is not renewed by itself.", one="day"
     ),
     Metric.WEBHOOK_SILENT: Spec(
         Compare.MORE, "min",
@@ -83,13 +85,16 @@ def number(value: float) -> str:
 
 
 def amount(metric: str, value: float) -> str:
-    """A value with its unit: "12.5 %", "3 failures"."""
-    return f"{number(value)} {spec_of(metric).unit}"
+    """A value with its unit: "12.5 %", "3 failures", "1 failure"."""
+    spec, text = spec_of(metric), number(value)
+    return f"{text} {spec.one if spec.one and text == '1' else spec.unit}"
 
 
 def condition(metric: str, threshold: float) -> str:
-    """The bad side in words: "more than 10 %"."""
-    return f"{spec_of(metric).compare} {amount(metric, threshold)}"
+    """What is bad, in words: "Error rate: more than 10 %", "Failures in a row: at least 3"."""
+    spec = spec_of(metric)
+    limit = number(threshold) if spec.one else amount(metric, threshold)
+    return f"{Metric(metric).label}: {spec.compare} {limit}"
 
 
 @dataclass(frozen=True)

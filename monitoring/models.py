@@ -72,7 +72,7 @@ class AlertRule(models.Model):
     window_minutes = models.PositiveIntegerField(default=60)  # of rates
     hold_minutes = models.PositiveIntegerField(default=0)  # how long it must last before it counts
     integration = models.ForeignKey(
-        Integration, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+        Integration, null=True, blank=True, on_delete=models.CASCADE, related_name="alert_rules"
     )
     severity = models.CharField(max_length=8, choices=Severity.choices, default=Severity.WARNING)
     channels = models.JSONField(default=list)  # Channel values; the dashboard is always among them
@@ -112,7 +112,9 @@ class Watch(models.Model):
     """
 
     rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="watches")
-    integration = models.ForeignKey(Integration, null=True, on_delete=models.CASCADE, related_name="+")
+    integration = models.ForeignKey(
+        Integration, null=True, on_delete=models.CASCADE, related_name="alert_watches"
+    )
     breached_since = models.DateTimeField(null=True)
     calm_since = models.DateTimeField(null=True)
 
@@ -142,7 +144,7 @@ class Alert(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     rule = models.ForeignKey(AlertRule, null=True, on_delete=models.SET_NULL, related_name="alerts")
-    integration = models.ForeignKey(Integration, null=True, on_delete=models.CASCADE, related_name="+")
+    integration = models.ForeignKey(Integration, null=True, on_delete=models.CASCADE, related_name="alerts")
     name = models.CharField(max_length=120)
     metric = models.CharField(max_length=24, choices=Metric.choices)
     severity = models.CharField(max_length=8, choices=Severity.choices)

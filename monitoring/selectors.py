@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,3 +114,18 @@ def channel_facts(tenant: Tenant) -> list[ChannelFact]:
         )
         for channel in (Channel.EMAIL, Channel.SLACK)
     ]
+
+
+def told_whom(alerts: Sequence[Alert]) -> dict[UUID, str]:
+    """By alert, to whom messages went: "E-mail to 2, Slack". One query; alerts of which nobody was told are left out."""
+    counted = (
+        Notification.objects.filter(alert__in=alerts, state=NotificationState.SENT)
+        .order_by("channel")
+        .values_list("alert_id", "channel")
+        .annotate(people=Count("recipient", distinct=True))
+    )
+    found: dict[UUID, list[str]] = {}
+    for alert_id, channel, people in counted:
+        label = Channel(channel).label
+        found.setdefault(alert_id, []).append(f"{label} to {people}" if channel == Channel.EMAIL else label)
+    return {alert_id: ", ".join(parts) for alert_id, parts in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from monitoring.services.alerts import alerts_expire
 from monitoring.services.digests import digests_queue
 from monitoring.services.evaluation import evaluate_all
 from monitoring.services.notifications import BATCH, TASK, due, notifications_deliver
@@ -28,3 +29,8 @@ def deliver() -> None:
 @shared_task(name="monitoring.send_digests")
 def send_digests() -> None:
     digests_queue(timezone.now())
+
+
+@shared_task(name="monitoring.clean")
+def clean() -> None:
+    alerts_expire(timezone.now())

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from integrations.pages.base import HubAction, HubView
 from integrations.services.problems import InvalidSettings, Refused
-from monitoring.models import AlertSettings, Channel, DigestChoice, NotificationState
+from monitoring.models import Channel, DigestChoice, NotificationState
 from monitoring.selectors import channel_facts
-from monitoring.services.channels import email_fault, slack_set
+from monitoring.services.channels import email_fault, slack_set, slack_set_at
 from monitoring.services.digests import MORNING, digest_choose
 from monitoring.services.notifications import channel_test
 from workspace.access import Action
@@ -29,11 +29,10 @@ class ChannelsPage(HubView):
 
     def page(self, errors: list[str] | None = None, *, status: int = 200) -> HttpResponse:
         user: Any = self.request.user
-        found = AlertSettings.objects.filter(tenant=self.tenant).first()
         context = {
             "facts": {fact.channel: fact for fact in channel_facts(self.tenant)},
             "email_fault": email_fault(),
-            "slack_set_at": found.slack_set_at if found and found.slack_address else None,
+            "slack_set_at": slack_set_at(self.tenant),
             "errors": errors or [],
             "error_lines": [("Slack address", text) for text in errors or []],
             "has_digest": DigestChoice.objects.filter(tenant=self.tenant, user=user).exists(),

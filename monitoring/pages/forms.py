@@ -13,16 +13,13 @@ from integrations.models import Integration
 from integrations.pages.base import as_uuid
 from integrations.pages.forms import Bound, Setting
 from integrations.services.problems import InvalidSettings
-from monitoring.catalogue import SPECS
 from monitoring.models import AlertRule, Channel, Metric, Severity
 from workspace.models import Role
-
-_UNITS = "; ".join(f"{metric.label}: {spec.compare} … {spec.unit}" for metric, spec in SPECS.items())
 
 SETTINGS = (
     Setting("name", "Name", required=True),
     Setting("metric", "What is watched", "select", choices=Metric.choices),
-    Setting("threshold", "Threshold", help=f"{_UNITS}.", required=True),
+    Setting("threshold", "Threshold", help="In the unit of what is watched; the table below says which side of it is bad.", required=True),
     Setting("window_minutes", "Window in minutes", "number", "Over which a rate is taken; others have none."),
     Setting("hold_minutes", "For how many minutes", "number", "How long it must last before it counts; 0 is at once."),
     Setting("integration", "Integration", "select"),

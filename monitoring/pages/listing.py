@@ -14,7 +14,7 @@ from integrations.pages.base import HubAction, HubView, filter_words, forbidden,
 from integrations.services.problems import Refused
 from monitoring.catalogue import amount, condition
 from monitoring.models import OPEN_STATES, Alert, AlertRule, AlertState, Notification, Severity
-from monitoring.selectors import STATES, alert_rows, alive, channel_facts
+from monitoring.selectors import STATES, alert_rows, alive, channel_facts, told_whom
 from monitoring.services.alerts import EVENT, alert_acknowledge, alert_resolve
 from workspace.access import Action
 
@@ -33,7 +33,7 @@ def in_words(alert: Alert) -> dict[str, Any]:
     return {
         "alert": alert,
         "value": amount(alert.metric, alert.value),
-        "condition": f"{alert.get_metric_display()} {condition(alert.metric, alert.threshold)}",
+        "condition": condition(alert.metric, alert.threshold),
         "is_open": alert.state in OPEN_STATES,
         "is_firing": alert.state == AlertState.FIRING,
     }
@@ -49,9 +49,10 @@ class AlertList(HubView):
         page = keyset(
             rows.select_related("integration", "acknowledged_by", "resolved_by"), request, read=UUID
         )
+        told = told_whom(page.rows)
         context = {
             "page": page,
-            "entries": [in_words(alert) for alert in page],
+            "entries": [{**in_words(alert), "told": told.get(alert.pk, "")} for alert in page],
             "filters": filter_words(request, FILTERS),
             "states": STATES.items(),
             "state": request.GET.get("state") or "open",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.models import Integration
 from integrations.pages.base import HubAction, HubView
 from integrations.services.problems import InvalidSettings
-from monitoring.catalogue import BY_KEY, condition
+from monitoring.catalogue import BY_KEY, SPECS, condition
 from monitoring.history import would_have_fired
 from monitoring.models import AlertRule, Channel
 from monitoring.pages.forms import bound_settings, values_of
@@ -100,6 +100,7 @@ class RuleForm(HubView):
             "bound": bound,
             "error_lines": [(each.setting.label, text) for each in bound for text in each.errors],
             "would": would_have_fired(looked_at, timezone.now()) if looked_at and not errors else None,
+            "watched": [{"label": metric.label, "spec": spec} for metric, spec in SPECS.items()],
             "is_looked_at": looked_at is not None and not errors,
         }
         return self.render(context=context, status=status)

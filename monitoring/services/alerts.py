@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from integrations.audit import audit
 from integrations.services.problems import NotNow
 from live.feed import publish, sync_room
-from monitoring.models import OPEN_STATES, Alert, AlertRule, AlertState, Told
+from monitoring.models import OPEN_STATES, Alert, AlertRule, AlertState, Notification, Told
 
 EVENT = "alert.changed"
 
@@ -57,6 +58,14 @@ def alerts_close(rule: AlertRule, *, note: str, now: datetime) -> None:
         )
         alert.save(update_fields=["state", "resolved_at", "note", "told"])
         alert_announce(alert)
+
+
+def alerts_expire(now: datetime) -> int:
+    """Drop resolved alerts with their messages, and messages of no alert, after the sync log's time; how many rows."""
+    before = now - timedelta(days=settings.LOCKSTEP_LOG_RETENTION_DAYS)
+    gone, _ = Alert.objects.filter(state=AlertState.RESOLVED, resolved_at__lt=before).delete()
+    loose, _ = Notification.objects.filter(alert=None, created_at__lt=before).delete()
+    return gone + loose
 
 
 def alert_announce(alert: Alert) -> None:

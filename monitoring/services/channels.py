@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db import transaction
 
 from connectors.base.auth import NoAuth
 from connectors.base.errors import ConfigurationProblem, RateLimited, Retryable, SyncError
@@ -119,26 +120,28 @@ def slack_address(tenant: Tenant) -> str:
     return str(found.slack_address or "") if found else ""
 
 
+def slack_set_at(tenant: Tenant) -> datetime | None:
+    """When the address was set, None if there is none; decrypts nothing."""
+    return AlertSettings.objects.filter(tenant=tenant).values_list("slack_set_at", flat=True).first()
+
+
 def slack_escape(text: str) -> str:
     """Slack's three signs; a name can then neither link nor call anybody."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def slack_set(*, tenant: Tenant, user: Any, address: str, now: datetime) -> None:
-    """Store the webhook's address, or forget it ("" ). Raises ``InvalidSettings``; the address is in no message of it."""
+    """Store the webhook's address, or forget it (""). Raises ``InvalidSettings``; the address is in no message of it."""
     address = address.strip()
     if address:
         _check_address(address)
     rules_ensure(tenant)
-    row = AlertSettings.objects.get(tenant=tenant)
-    row.slack_address, row.slack_set_at = (address, now) if address else (None, None)
-    row.save(update_fields=["slack_address", "slack_set_at"])
-    audit(
-        row,
-        "alert_channel.changed",
-        user=user,
-        note="Slack address set." if address else "Slack address cleared.",
-    )
+    stored, at = (address, now) if address else (None, None)
+    said = "Slack address set." if address else "Slack address cleared."
+    with transaction.atomic():
+        # not read first: an address whose key is lost can still be replaced
+        AlertSettings.objects.filter(tenant=tenant).update(slack_address=stored, slack_set_at=at)
+        audit(AlertSettings(tenant=tenant), "alert_channel.changed", user=user, note=said)
 
 
 def _check_address(address: str) -> None:

@@ -83,7 +83,7 @@ def alert_facts(alert: Alert, reason: str, now: datetime) -> dict[str, Any]:
         "lead": _LEADS[Reason(reason)],
         "is_over": reason == Reason.RECOVERED,
         "value": amount(alert.metric, alert.value),
-        "condition": f"{alert.get_metric_display()} {condition(alert.metric, alert.threshold)}",
+        "condition": condition(alert.metric, alert.threshold),
         "since": clock(alert.since, tenant),
         "resolved_at": clock(alert.resolved_at, tenant) if alert.resolved_at else "",
         "resolved_by": alert.resolved_by.get_username() if alert.resolved_by else "",

@@ -13,7 +13,7 @@ from integrations.services.problems import NotNow
 from monitoring.core import Tell
 from monitoring.models import Alert, AlertRule, Channel, Notification, NotificationState, Reason
 from monitoring.services import content
-from monitoring.services.channels import ChannelFault, Message, email_send, slack_address, slack_send
+from monitoring.services.channels import ChannelFault, Message, email_send, slack_send, slack_set_at
 from workspace.models import Membership, Tenant
 from workspace.wakeups import wake
 
@@ -35,7 +35,7 @@ def notifications_queue(rule: AlertRule, messages: Sequence[tuple[Alert, Tell]],
         return
     rows: list[Notification] = []
     addresses = recipients_of(rule) if Channel.EMAIL in rule.channels else []
-    has_slack = Channel.SLACK in rule.channels and bool(slack_address(rule.tenant))
+    has_slack = Channel.SLACK in rule.channels and slack_set_at(rule.tenant) is not None
     for alert, tell in messages:
         facts: dict[str, Any] = {
             "tenant_id": rule.tenant_id,

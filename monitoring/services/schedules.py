@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-EVALUATE = "Alerts: evaluate"
-DIGEST = "Alerts: daily digest"
-EVERY_SECONDS = 60
+#: name, task, seconds between runs (0: the crontab minute hour weekday), what it does
+STANDING = (
+    ("Alerts: evaluate", "monitoring.evaluate", 60, ("", "", ""), "Compares every rule with what is, and tells people what changed."),
+    ("Alerts: daily digest", "monitoring.send_digests", 0, ("0", "*", "*"), "Tells reviewers who wish it each morning what waits."),
+    ("Alerts: clean-up", "monitoring.clean", 0, ("10", "3", "0"), "Resolved alerts and messages past the sync log's time."),
+)  # fmt: skip
 
 
 def schedules_ensure() -> None:
     """Create what is missing."""
-    existing = set(PeriodicTask.objects.filter(name__in=[EVALUATE, DIGEST]).values_list("name", flat=True))
-    if EVALUATE not in existing:
-        every, _ = IntervalSchedule.objects.get_or_create(
-            every=EVERY_SECONDS, period=IntervalSchedule.SECONDS
-        )
-        PeriodicTask.objects.create(
-            name=EVALUATE,
-            task="monitoring.evaluate",
-            description="Compares every rule with what is, and tells people what changed.",
-            interval=every,
-            expire_seconds=EVERY_SECONDS * 5,
-        )
-    if DIGEST not in existing:
-        hourly, _ = CrontabSchedule.objects.get_or_create(
-            minute="0", hour="*", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
-        )
-        PeriodicTask.objects.create(
-            name=DIGEST,
-            task="monitoring.send_digests",
-            description="Tells reviewers who wish it, each morning, which conflicts wait.",
-            crontab=hourly,
-            expire_seconds=3600,
-        )
+    existing = set(PeriodicTask.objects.values_list("name", flat=True))
+    for name, task, seconds, clock, description in STANDING:
+        if name in existing:
+            continue
+        if seconds:
+            every, _ = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
+            PeriodicTask.objects.create(
+                name=name, task=task, description=description, interval=every, expire_seconds=seconds * 5
+            )
+        else:
+            minute, hour, weekday = clock
+            at, _ = CrontabSchedule.objects.get_or_create(
+                minute=minute, hour=hour, day_of_week=weekday, timezone="UTC"
+            )
+            PeriodicTask.objects.create(
+                name=name, task=task, description=description, crontab=at, expire_seconds=3600
+            )

@@ -60,7 +60,7 @@ def test_the_mail_has_the_content_of_the_sources_template(desk: Desk) -> None:
         "Integration: Board <b>",
         "Status: Failing",
         "Alert: Board is down (Critical) fires",
-        "Failures in a row at least 3 failures; now 3 failures.",
+        "Failures in a row: at least 3; now 3 failures.",
         "- Error rate: 25 % (1 of 4 in the last hour)",
         "- Pending conflicts: 1",
         "Access was refused (403) for <card>.",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Mapping
+from integrations.services.control import integration_purge
 from live.models import LiveEvent
 from monitoring import measures
 from monitoring.models import Alert, AlertRule, AlertSettings, AlertState, Notification, Watch
-from monitoring.services.alerts import alert_acknowledge, alert_resolve
+from monitoring.services.alerts import alert_acknowledge, alert_resolve, alerts_expire
+from monitoring.services.channels import slack_address, slack_set
 from monitoring.services.evaluation import evaluate_all
 from monitoring.services.rules import rule_delete, rule_update, rules_ensure
 from monitoring.tasks import evaluate
@@ -269,6 +274,54 @@ def test_evaluating_costs_the_same_for_one_integration_and_for_many(
 
 #: measure; savepoint, lock, watches, alerts, insert alerts, members, insert messages, insert watches, end; the rule's row
 COST = 11
+
+
+def test_what_was_resolved_long_ago_is_dropped_with_its_messages(world: World, desk: Desk) -> None:
+    letters(world, world.integration("Old"))
+    letters(world, world.integration("New"))
+    desk.look(desk.rule(channels=["dashboard", "email"], recipients=["ops@harbour.test"]))
+    old, new = Alert.objects.get(integration__name="Old"), Alert.objects.get(integration__name="New")
+    alert_resolve(alert=old, user=world.users[Role.MANAGER], now=desk.at - timedelta(days=91))
+    Alert.objects.filter(pk=new.pk).update(fired_at=desk.at - timedelta(days=400))  # still open: it stays
+    assert alerts_expire(desk.at) == 2
+    assert [each.pk for each in Alert.objects.all()] == [new.pk]
+    assert [each.alert_id for each in Notification.objects.all()] == [new.pk]
+
+
+def test_purging_an_integration_takes_its_alerts_and_rules_along(world: World, desk: Desk) -> None:
+    board = world.integration()
+    letters(world, board)
+    desk.look(desk.rule(), desk.rule(name="Of the board", integration=board))
+    board.deleted_at = world.now
+    board.save(update_fields=["deleted_at"])
+    integration_purge(integration_id=board.pk)
+    assert not Alert.objects.exists()
+    assert not Watch.objects.exists()
+    assert [rule.name for rule in AlertRule.objects.all()] == ["Rule on dead_letters"]
+
+
+def test_a_lost_key_of_the_slack_address_keeps_no_alert_from_opening(world: World, desk: Desk) -> None:
+    slack_set(tenant=world.tenant, user=None, address="https://hooks.slack.test/services/x", now=world.now)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE monitoring_alertsettings SET slack_address = %s", [b"no longer readable"])
+    letters(world, world.integration())
+    desk.look(desk.rule(channels=["dashboard", "slack"]))
+    assert desk.alerts() == [("Rule on dead_letters", "firing")]
+    desk.deliver()
+    row = Notification.objects.get()
+    assert (row.state, row.error) == ("waiting", "Something went wrong in Lockstep itself (InvalidToken).")
+    slack_set(tenant=world.tenant, user=None, address="https://hooks.slack.test/services/y", now=world.now)
+    assert slack_address(world.tenant).endswith("/y")
+
+
+def test_the_command_notices_and_mails_without_any_worker(world: World, desk: Desk) -> None:
+    desk.rule("worker_down", 2, channels=["dashboard", "email"], recipients=["ops@harbour.test"])
+    out = StringIO()
+    call_command("evaluate_alerts", stdout=out)
+    assert "9 rules looked at, 1 messages taken up." in out.getvalue()  # four of each tenant, and this one
+    assert [message.to for message in mail.outbox] == [["ops@harbour.test"]]
+    assert "Silence of the workers: more than 2 min; now 60 min." in mail.outbox[0].body
+    assert "Integration: The hub itself" in mail.outbox[0].body
 
 
 def test_the_task_runs_the_whole(world: World, desk: Desk) -> None:

@@ -130,6 +130,7 @@ def test_the_beat_entries_are_made_once_and_left_as_people_set_them(db: None) ->
     schedules_ensure()
     rows = PeriodicTask.objects.filter(task__startswith="monitoring.").order_by("task")
     assert list(rows.values_list("task", "enabled")) == [
+        ("monitoring.clean", True),
         ("monitoring.evaluate", False),
         ("monitoring.send_digests", True),
     ]
