@@ -54,7 +54,7 @@ SPECS: Mapping[Metric, Spec] = {
     ),
     Metric.WEBHOOK_SILENT: Spec(
         Compare.MORE, "min",
-        "How long after the last webhook a scheduled run still found changes that no webhook had told of.",
+        "How long webhooks have been silent: runs find changes that none of them told of.",
     ),
     Metric.WORKER_DOWN: Spec(
         Compare.MORE, "min", "Time since a worker last answered the clock's tick.", is_hub=True

@@ -11,12 +11,12 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.db.models.functions import TruncMinute
 
-from integrations.models import Integration, JobStatus, SyncJob, SyncLog
+from integrations.models import JobStatus, SyncJob, SyncLog
 from integrations.pages.figures import BAD_LOGS, GOOD_LOGS
 from integrations.services.jobs import BULK_KINDS
 from monitoring.catalogue import spec_of, terms_of
 from monitoring.core import is_breached, replay
-from monitoring.measures import RUNNING, Scope, error_percent, failed_runs, lag_minutes, syncs
+from monitoring.measures import RUNNING, Scope, error_percent, failed_runs, lag_minutes, own_pause, syncs
 from monitoring.models import AlertRule, Metric
 
 DAYS = 7
@@ -133,13 +133,13 @@ def _in_a_row(failed: Sequence[datetime], good: Sequence[datetime]) -> Series:
 def _lags(scope: Scope) -> Mapping[UUID, Series]:
     """Only from each integration's first good run on: before that nothing tells."""
     good = good_runs(scope)
-    rows = scope.integrations(RUNNING).filter(pk__in=good)
-    return {row.pk: _since_last(row, good[row.pk]) for row in rows}
+    rows = scope.integrations(RUNNING).filter(pk__in=good).select_related("tenant")
+    return {row.pk: _since_last(own_pause(row), good[row.pk]) for row in rows}
 
 
-def _since_last(integration: Integration, good: Sequence[datetime]) -> Series:
+def _since_last(pause: float, good: Sequence[datetime]) -> Series:
     def value(at: datetime) -> float:
         before = bisect_right(good, at)
-        return lag_minutes(integration, good[before - 1], at) if before else 0.0
+        return lag_minutes(pause, good[before - 1], at) if before else 0.0
 
     return value

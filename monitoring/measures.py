@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, DateTimeField, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.utils.dateparse import parse_datetime
 from django_celery_beat.models import PeriodicTask
 
 from integrations.models import (
@@ -32,6 +31,7 @@ from integrations.models import Mapping as PairMapping
 from integrations.pages.figures import BAD_LOGS, GOOD_LOGS, pulse
 from integrations.panels import COUNTERS, Tally
 from integrations.services.jobs import WINDOW_CLOSED
+from integrations.services.schedules import is_silent, run_every
 from monitoring.models import Metric
 from workspace.models import Tenant
 
@@ -41,7 +41,7 @@ ENOUGH_SYNCS = 10
 LOOK_BACK = timedelta(days=7)
 #: what a stopped integration counts as: S1's number for "down"
 DOWN = 3
-DAY_MINUTES, WEEK_MINUTES, HOUR_MINUTES = 24 * 60, 7 * 24 * 60, 60
+DAY_MINUTES, HOUR_MINUTES = 24 * 60, 60
 #: nobody has noted a sign of life; the note itself lasts this long
 NO_PULSE_MINUTES = 60.0
 #: access tokens that a machine renews live for hours; what a person must replace lives longer
@@ -128,42 +128,22 @@ def consecutive_failures(scope: Scope) -> Readings:
     }
 
 
-def expected_minutes(integration: Integration) -> int:
-    """The longest pause between two runs that the schedule itself makes."""
-    match integration.sync_frequency:
-        case SyncFrequency.DAILY:
-            minutes = DAY_MINUTES
-        case SyncFrequency.WEEKLY:
-            minutes = WEEK_MINUTES
-        case SyncFrequency.CUSTOM if integration.crontab:
-            minutes = _crontab_minutes(integration.crontab)
-        case SyncFrequency.CUSTOM | SyncFrequency.REALTIME:
-            minutes = -(-integration.sync_interval_seconds // 60)
-        case _:
-            minutes = HOUR_MINUTES
-    if not integration.sync_windows:
-        return minutes
-    is_daily = any(len(window.get("days") or range(7)) == 7 for window in integration.sync_windows)
-    return max(minutes, DAY_MINUTES if is_daily else WEEK_MINUTES)
+def own_pause(integration: Integration) -> float:
+    """Minutes by which the schedule itself is slower than hourly. Its tenant is loaded."""
+    return max(0.0, _minutes(run_every(integration) or timedelta()) - HOUR_MINUTES)
 
 
-def _crontab_minutes(text: str) -> int:
-    """A bound, not the pause itself: by the largest unit that is not "every"."""
-    _, hour, day, month, weekday = text.split()
-    if (day, month, weekday) != ("*", "*", "*"):
-        return WEEK_MINUTES if (day, month) == ("*", "*") else 31 * DAY_MINUTES
-    return HOUR_MINUTES if hour == "*" else DAY_MINUTES
-
-
-def lag_minutes(integration: Integration, last: datetime, now: datetime) -> float:
-    """Age of the last good run, without the pause by which the schedule is slower than hourly."""
-    allowed = max(0, expected_minutes(integration) - HOUR_MINUTES)
-    return max(0.0, _minutes(now - last) - allowed)
+def lag_minutes(pause: float, last: datetime, now: datetime) -> float:
+    """Age of the last good run, without the schedule's ``own_pause``."""
+    return max(0.0, _minutes(now - last) - pause)
 
 
 def last_sync_ages(scope: Scope) -> Readings:
     rows = scope.integrations(RUNNING).filter(auto_sync=True).exclude(sync_frequency=SyncFrequency.MANUAL)
-    return {row.pk: lag_minutes(row, row.last_success_at or row.created_at, scope.now) for row in rows}
+    return {
+        row.pk: lag_minutes(own_pause(row), row.last_success_at or row.created_at, scope.now)
+        for row in rows.select_related("tenant")
+    }
 
 
 def window_overruns(scope: Scope) -> Readings:
@@ -179,18 +159,13 @@ def window_overruns(scope: Scope) -> Readings:
 
 
 def silent_webhooks(scope: Scope) -> Readings:
-    """Only where webhooks are to be expected: some came, or they are registered."""
-    brought = SyncJob.objects.filter(
-        integration=OuterRef("pk"), kind=JobKind.SCHEDULED, success_count__gt=0, finished_at__isnull=False
-    )
-    newest = brought.order_by().values("integration").annotate(at=Max("finished_at")).values("at")
-    rows = scope.integrations(RUNNING).annotate(brought_at=Subquery(newest, output_field=DateTimeField()))
-    found: dict[UUID | None, float] = {}
-    for row in rows.filter(brought_at__isnull=False):
-        heard_at = row.last_webhook_at or parse_datetime(str(row.webhook_registration.get("at", "")))
-        if heard_at is not None:
-            found[row.pk] = max(0.0, _minutes(row.brought_at - heard_at))
-    return found
+    """How long they have been silent; ``sync.services.webhooks.silences_watch`` says what silence is."""
+    rows = scope.integrations(RUNNING).filter(webhook_silent_since__isnull=False)
+    return {
+        row.pk: _minutes(scope.now - row.webhook_silent_since)
+        for row in rows
+        if row.webhook_silent_since and is_silent(row)
+    }
 
 
 # -- what waits --------------------------------------------------------------------------------------------

@@ -109,8 +109,8 @@ def run_every(integration: Integration) -> timedelta | None:
     else:
         every = timedelta(seconds=poll_seconds(integration))
     if integration.sync_windows:  # closed for the rest of the day, or on other days
-        names_days = any(window.get("days") for window in integration.sync_windows)
-        every = max(every, timedelta(weeks=1) if names_days else timedelta(days=1))
+        is_daily = any(len(window.get("days") or range(7)) == 7 for window in integration.sync_windows)
+        every = max(every, timedelta(days=1) if is_daily else timedelta(weeks=1))
     return max(every, SHORTEST)
 
 

@@ -15,6 +15,7 @@ from integrations.badges import word_of
 from integrations.models import Integration, SyncLog
 from integrations.pages.figures import BAD_LOGS, GOOD_LOGS
 from integrations.panels import COUNTERS, Tally
+from integrations.selectors import healths_of
 from monitoring.catalogue import amount, condition, number
 from monitoring.measures import CONFLICTS, syncs
 from monitoring.models import Alert, Reason
@@ -60,7 +61,7 @@ def clock(moment: datetime | None, tenant: Tenant) -> str:
 
 
 def alert_message(alert: Alert, reason: str, now: datetime) -> Message:
-    """An alert has fired, still fires or is over. Three queries; the alert comes with tenant and integration."""
+    """An alert has fired, still fires or is over. Four queries; the alert comes with tenant and integration."""
     facts = alert_facts(alert, reason, now)
     return Message(
         subject=f"[Lockstep] Integration alert: {facts['integration']} - {alert.get_severity_display().upper()}"
@@ -78,7 +79,7 @@ def alert_facts(alert: Alert, reason: str, now: datetime) -> dict[str, Any]:
         "alert": alert,
         "tenant": tenant,
         "integration": integration.name if integration else HUB,
-        "status": word_of(integration).word if integration else "",
+        "status": _word(integration, now) if integration else "",
         "severity": alert.get_severity_display(),
         "lead": _LEADS[Reason(reason)],
         "is_over": reason == Reason.RECOVERED,
@@ -99,6 +100,10 @@ def alert_facts(alert: Alert, reason: str, now: datetime) -> dict[str, Any]:
             "errors_link": link("hub:integration_tab", integration.pk, "logs", query="?status=bad"),
         }
     return found
+
+
+def _word(integration: Integration, now: datetime) -> str:
+    return word_of(integration, healths_of([integration], now=now).get(integration.pk)).word
 
 
 def _details(tenant: Tenant, integration: Integration, now: datetime) -> list[tuple[str, str]]:

@@ -103,6 +103,7 @@ def test_one_query_tells_of_all(
         # from Friday 18:00 in Tokyo to Monday 06:00
         ({"sync_frequency": "custom", "crontab": "0 6 * * 1-5"}, 60 * HOUR),
         ({"sync_windows": [{"from": "22:00", "to": "05:00"}]}, timedelta(days=1)),
+        ({"sync_windows": [{"days": list(range(7)), "from": "22:00", "to": "05:00"}]}, timedelta(days=1)),
         ({"sync_windows": [{"days": [6], "from": "00:00", "to": "23:00"}]}, timedelta(weeks=1)),
     ],
 )

@@ -21,7 +21,7 @@ from integrations.models import (
 )
 from integrations.pages.figures import HEARTBEAT_KEY
 from integrations.services.jobs import WINDOW_CLOSED
-from monitoring.measures import CannotMeasure, Scope, expected_minutes, readings_of
+from monitoring.measures import CannotMeasure, Scope, readings_of
 from monitoring.models import Metric
 from tests.integration.pages.world import World
 
@@ -73,23 +73,6 @@ def test_the_age_of_the_last_sync_leaves_out_the_schedules_own_pause(world: Worl
     }
 
 
-@pytest.mark.parametrize(
-    ("values", "minutes"),
-    [
-        ({"sync_frequency": "realtime", "sync_interval_seconds": 300}, 5),
-        ({"sync_frequency": "custom", "sync_interval_seconds": 7200}, 120),
-        ({"sync_frequency": "custom", "crontab": "*/20 * * * *"}, 60),
-        ({"sync_frequency": "custom", "crontab": "0 6,18 * * *"}, 24 * 60),
-        ({"sync_frequency": "custom", "crontab": "0 6 * * 1"}, 7 * 24 * 60),
-        ({"sync_frequency": "custom", "crontab": "0 6 1 * *"}, 31 * 24 * 60),
-        ({"sync_frequency": "hourly", "sync_windows": [{"days": [0, 1], "from": "22:00", "to": "05:00"}]}, 7 * 24 * 60),
-        ({"sync_frequency": "hourly", "sync_windows": [{"days": list(range(7)), "from": "22:00", "to": "05:00"}]}, 24 * 60),
-    ],
-)  # fmt: skip
-def test_the_pause_that_a_schedule_makes(values: dict[str, Any], minutes: int) -> None:
-    assert expected_minutes(Integration(**values)) == minutes
-
-
 def test_conflicts_are_counted_and_the_oldest_has_an_age(world: World) -> None:
     board = world.integration()
     world.conflict(board)
@@ -136,28 +119,14 @@ def test_credentials_that_a_person_must_replace(world: World) -> None:
     assert read(world, Metric.CREDENTIAL_EXPIRING) == {soon.pk: pytest.approx(5)}
 
 
-def test_webhooks_are_silent_where_runs_still_find_changes(world: World) -> None:
-    def made(name: str, heard: float | None, brought: float, **values: Any) -> Integration:
-        integration = world.integration(
-            name, last_webhook_at=None if heard is None else ago(world, minutes=heard), **values
-        )
-        world.job(
-            integration, kind=JobKind.SCHEDULED, success_count=3, finished_at=ago(world, minutes=brought)
-        )
-        world.job(
-            integration, kind=JobKind.SCHEDULED, success_count=0, finished_at=world.now
-        )  # found nothing
-        return integration
-
-    silent = made("Silent", 300, 60)
-    lively = made("Lively", 5, 60)
-    registered = made("Registered", None, 10, webhook_registration={"at": ago(world, minutes=40).isoformat()})
-    made("Without webhooks", None, 10)
-    assert read(world, Metric.WEBHOOK_SILENT) == {
-        silent.pk: pytest.approx(240),
-        lively.pk: 0.0,
-        registered.pk: pytest.approx(30),
-    }
+def test_webhooks_are_silent_since_somebody_noticed(world: World) -> None:
+    silent = world.integration("Silent", webhook_silent_since=ago(world, minutes=240))
+    world.integration("Lively", last_webhook_at=ago(world, minutes=5))
+    # silent when they were still expected; only polled since
+    world.integration(
+        "Polled", webhook_silent_since=ago(world, minutes=240), sync_frequency=SyncFrequency.HOURLY
+    )
+    assert read(world, Metric.WEBHOOK_SILENT) == {silent.pk: pytest.approx(240)}
 
 
 def test_the_workers_and_the_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
