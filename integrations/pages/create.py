@@ -29,14 +29,26 @@ from integrations.services.fieldmaps import field_map_current
 from integrations.services.jobs import job_request
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
 from integrations.services.statusmaps import status_map_refresh
+from integrations.services.validation import unpicked_problems
 from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY
 from .base import HubView
 from .consent import consent_facts
 from .figures import system_name
-from .forms import OPTION, Bound, Group, Setting, bind, connection_group, read, secret_settings, with_options
-from .integration import BY_KEY, with_kinds
+from .forms import (
+    OPTION,
+    Bound,
+    Group,
+    Setting,
+    bind,
+    connection_group,
+    place_group,
+    read,
+    secret_settings,
+    with_options,
+)
+from .integration import BY_KEY, offer_places, with_kinds
 from .maps import resources_of, status_tables
 
 STEPS = (
@@ -253,7 +265,11 @@ class Setup(HubView):
         raise Http404("There is no such step.")
 
     def _what(self, request: HttpRequest, integration: Integration) -> HttpResponse:
+        connector = registry.get(integration.connector)
+        places, _ = read(place_group(connector), request.POST)
         values, errors = read(WHAT, request.POST)
+        values |= with_options({k: v for k, v in places.items() if k in request.POST}, integration.options)
+        errors |= unpicked_problems(connector, values.get("options", integration.options))
         if not errors and not values["resource_types"]:
             errors["resource_types"] = ["Choose at least one kind of record."]
         if errors:
@@ -314,7 +330,15 @@ def _test_page(view: HubView, integration: Integration, errors: Any) -> dict[str
 
 def _what_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
     data = view.request.POST if errors is not None else None
-    return {"bound": with_kinds(bind(WHAT, integration, data=data, errors=errors), integration)}
+    group = place_group(registry.get(integration.connector))
+    places = bind(group, integration, data=data, errors=errors)
+    request = view.request
+    offer_places(request, integration, places, home=request.path, is_wanted="type" not in request.GET)
+    return {
+        "bound": with_kinds(bind(WHAT, integration, data=data, errors=errors), integration),
+        "place": group,
+        "places": places,
+    }
 
 
 def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:

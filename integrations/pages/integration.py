@@ -24,6 +24,7 @@ from integrations.models import (
 )
 from integrations.models import Mapping as PairMapping
 from integrations.panels import COUNTERS, TABS
+from integrations.services.containers import choices_of
 from integrations.services.control import integration_delete_preview, integration_update
 from integrations.services.credentials import credential_replace, credential_summary, webhook_url
 from integrations.services.deliveries import delivery_replay
@@ -42,6 +43,7 @@ from .forms import (
     bind,
     connection_group,
     leftover_errors,
+    offered,
     read,
     secret_settings,
     with_options,
@@ -225,6 +227,21 @@ def with_kinds(bound: list[Bound], integration: Integration) -> list[Bound]:
     return bound
 
 
+def offer_places(
+    request: HttpRequest, integration: Integration, bound: list[Bound], *, home: str, is_wanted: bool
+) -> None:
+    """The vendor's own lists behind the places among these inputs, where wanted; a link to ``home`` leads to the other
+    way: to the list, or to typing."""
+    places = [each for each in bound if each.setting.kind == "place"]
+    if not places:
+        return
+    if is_wanted:
+        offered(places, choices_of(integration), find=request.GET.get("find", "").strip())
+    for each in places:
+        way, words = ("type", "Type it instead") if each.groups else ("pick", "Pick it from the list")
+        each.other_way = (f"{home}?{way}=1#{each.dom_id}", words)
+
+
 def settings_context(
     view: HubView,
     request: HttpRequest,
@@ -244,6 +261,9 @@ def settings_context(
             errors=errors if is_this else None,
             is_stale=is_stale,
         )
+        if view.may(Action.MANAGE):
+            home = reverse("hub:integration_tab", args=[integration.pk, "settings"])
+            offer_places(request, integration, bound, home=home, is_wanted="pick" in request.GET)
         groups.append({"group": group, "bound": with_kinds(bound, integration), "is_posted": is_this})
     once = request.session.get(SECRET_SESSION_KEY)
     connector = registry.get(integration.connector)

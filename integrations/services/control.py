@@ -43,7 +43,12 @@ from integrations.services.logs import log_write
 from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
 from integrations.services.schedules import schedule_apply, schedule_remove
 from integrations.services.status import integration_announce
-from integrations.services.validation import EDITABLE, connector_or_problem, settings_problems
+from integrations.services.validation import (
+    EDITABLE,
+    connector_or_problem,
+    settings_problems,
+    unpicked_problems,
+)
 from workspace.models import Tenant
 from workspace.wakeups import wake
 
@@ -114,7 +119,7 @@ def checked_for_creation(
     filled.setdefault("base_url", "")
     if "auth_type" not in filled and found.auth_types:
         filled["auth_type"] = found.auth_types[0]
-    errors = settings_problems(found, tenant, filled)
+    errors = settings_problems(found, tenant, filled, is_draft=not complete)
     errors |= secrets_problems(found, tenant, secrets)
     if complete:
         errors |= secrets_missing(found, secrets)
@@ -159,7 +164,8 @@ def integration_update(
     together = {
         name: getattr(integration, name) for name in ("options", "base_url", "resource_types")
     } | values
-    errors = settings_problems(connector, integration.tenant, together)
+    is_draft = integration.status == IntegrationStatus.DRAFT
+    errors = settings_problems(connector, integration.tenant, together, is_draft=is_draft)
     if (
         "name" in values
         and "name" not in errors
@@ -219,7 +225,9 @@ def integration_enable(
 ) -> Integration:
     """From DRAFT, ERROR or DISABLED to ACTIVE, after a passing connection test (H4). Raises ``CheckFailed``."""
     now = now or timezone.now()
-    errors = secrets_missing(registry.get(integration.connector), integration_secrets(integration))
+    connector = registry.get(integration.connector)
+    errors = secrets_missing(connector, integration_secrets(integration))
+    errors |= unpicked_problems(connector, integration.options)
     if not integration.resource_types:
         errors["resource_types"] = ["Choose at least one kind of record to sync."]
     if errors:

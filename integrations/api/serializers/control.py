@@ -306,6 +306,11 @@ class FieldOut(serializers.Serializer[Any]):
         """The only values that make sense, the usual one first; empty where any does."""
         return [value for value, _ in field.choices]
 
+    picks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Kinds for `/containers`, outermost first: the value is the id of one of the last.",
+    )
+
 
 class ResourceOut(serializers.Serializer[Any]):
     name = serializers.CharField()

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from connectors import registry
-from connectors.base.types import Check, CheckReport
+from connectors.base.types import Check, CheckReport, Container
 from integrations.models import (
     Credential,
     DeliveryStatus,
@@ -46,6 +46,9 @@ class FakeClient:
         ]
         return CheckReport(self.ok, checks, response_ms=12, account="Harbour")
 
+    def containers(self, kind: str = "", parent_id: str = "") -> list[Container]:
+        return []
+
     def close(self) -> None:
         return None
 
@@ -53,7 +56,8 @@ class FakeClient:
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     fake = FakeClient()
-    monkeypatch.setattr("integrations.services.clients.client_for", lambda *args, **kwargs: fake)
+    for module in ("clients", "containers"):
+        monkeypatch.setattr(f"integrations.services.{module}.client_for", lambda *args, **kwargs: fake)
     return fake
 
 
@@ -561,16 +565,16 @@ def test_what_is_missing_is_named_and_the_typed_values_kept_but_no_secret(world:
     answer = world.client().post(
         reverse("hub:integration_connect", args=["trello"]),
         {
-            "name": "Events",
-            "options.board_id": "",
+            "name": "",
+            "options.board_id": "abcd1234",
             "api_key": "key-1234567890ab",
             "token": "tok-1234567890ab",
         },
     )
     html = answer.content.decode()
     assert answer.status_code == 422
-    assert "Board is missing" in html
-    assert 'value="Events"' in html
+    assert "This is missing; give a name." in html
+    assert 'value="abcd1234"' in html
     assert "tok-1234567890ab" not in html
     assert Integration.objects.count() == 0
 

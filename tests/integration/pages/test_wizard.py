@@ -1,0 +1,206 @@
+"""Setting up from the browser: what is picked from the vendor's lists."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from connectors.base.errors import PermissionProblem
+from connectors.base.types import Check, CheckReport, Container
+from integrations.models import Integration, IntegrationStatus, SyncJob
+from tests.integration.pages.world import World
+
+BOARD = "5abbe4b7ddc1b351ef961414"
+OTHER = "5abbe4b7ddc1b351ef961499"
+WHAT = {
+    "resource_types": ["card"],
+    "sync_direction": "in",
+    "create_missing_locally": "on",
+    "sync_frequency": "hourly",
+    "conflict_strategy": "manual_review",
+    "delete_policy": "ask",
+}
+
+
+class Vendor:
+    """Stands for Trello: what it lists, or why it will not."""
+
+    last_exchange = None
+
+    def __init__(self) -> None:
+        self.rows = [
+            Container("o1", "Relaunch team", "organization"),
+            Container(BOARD, "Website relaunch", "board", "o1"),
+            Container(OTHER, "Newsletter", "board", "o1"),
+        ]
+        self.refusal = ""
+        self.asked: list[str] = []
+
+    def check(self) -> CheckReport:
+        return CheckReport(True, [Check("reachable", True), Check("authenticated", True)], account="Harbour")
+
+    def containers(self, kind: str = "", parent_id: str = "") -> list[Container]:
+        self.asked.append(kind)
+        if self.refusal:
+            raise PermissionProblem(self.refusal)
+        return [row for row in self.rows if kind in ("", row.kind)]
+
+    def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    fake = Vendor()
+    for module in ("clients", "containers", "statusmaps"):
+        monkeypatch.setattr(f"integrations.services.{module}.client_for", lambda *args, **kwargs: fake)
+    return fake
+
+
+def connected(manager: Client, **values: str) -> Integration:
+    """A draft of Trello as the wizard's second step leaves it, without a board."""
+    given = {"name": "Events", "api_key": "key-1234567890ab", "token": "tok-1234567890ab", **values}
+    manager.post(reverse("hub:integration_connect", args=["trello"]), given)
+    return Integration.objects.get(name="Events")
+
+
+def step(integration: Integration, name: str) -> str:
+    return reverse("hub:integration_setup", args=[integration.pk, name])
+
+
+def options_in(html: str, name: str) -> list[tuple[str, str]]:
+    """Value and words of each choice of a select."""
+    select = re.search(rf'<select[^>]*name="{re.escape(name)}".*?</select>', html, re.S)
+    return re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)</option>', select.group()) if select else []
+
+
+# -- places: picked, not typed -----------------------------------------------------------------------------
+
+
+def test_a_board_is_picked_from_the_vendors_list_once_the_connection_works(
+    world: World, vendor: Vendor
+) -> None:
+    manager = world.client()
+    made = connected(manager)
+    assert (made.status, made.options) == (IntegrationStatus.DRAFT, {})
+    html = manager.get(step(made, "what")).content.decode()
+    assert options_in(html, "options.board_id") == [
+        ("", "— choose —"),
+        (OTHER, "Newsletter"),
+        (BOARD, "Website relaunch"),
+    ]
+    assert '<optgroup label="Relaunch team">' in html
+    manager.post(step(made, "what"), {**WHAT, "options.board_id": BOARD})
+    made.refresh_from_db()
+    assert made.options == {"board_id": BOARD}
+    manager.post(step(made, "review"), {"start": "now"})
+    made.refresh_from_db()
+    assert made.status == IntegrationStatus.ACTIVE
+
+
+def test_a_list_that_cannot_be_read_is_typed_and_says_why(world: World, vendor: Vendor) -> None:
+    manager = world.client()
+    made = connected(manager)
+    vendor.refusal = "The token may not list boards."
+    html = manager.get(step(made, "what")).content.decode()
+    assert "The token may not list boards." in html
+    assert re.search(r'<input[^>]*name="options.board_id"', html)
+    manager.post(step(made, "what"), {**WHAT, "options.board_id": "abcd1234"})
+    made.refresh_from_db()
+    assert made.options == {"board_id": "abcd1234"}
+
+
+def test_typing_stays_possible_beside_the_list(world: World, vendor: Vendor) -> None:
+    manager = world.client()
+    made = connected(manager)
+    html = manager.get(step(made, "what") + "?type=1").content.decode()
+    assert re.search(r'<input[^>]*name="options.board_id"', html)
+    assert vendor.asked == []
+
+
+def test_what_was_typed_before_stays_a_choice(world: World, vendor: Vendor) -> None:
+    manager = world.client()
+    made = connected(manager, **{"options.board_id": "abcd1234"})
+    html = manager.get(step(made, "what")).content.decode()
+    assert ("abcd1234", "abcd1234 (as typed)") in options_in(html, "options.board_id")
+    assert '<option value="abcd1234" selected>' in html
+
+
+def test_a_long_list_is_searched_without_scripts(world: World, vendor: Vendor) -> None:
+    vendor.rows += [Container(f"{n:024x}", f"Board {n}", "board") for n in range(20)]
+    manager = world.client()
+    made = connected(manager, **{"options.board_id": BOARD})
+    assert 'name="find"' in manager.get(step(made, "what")).content.decode()
+    html = manager.get(step(made, "what") + "?find=board 1").content.decode()
+    names = [words for _, words in options_in(html, "options.board_id")]
+    assert names == ["— choose —", "Board 1", *(f"Board {n}" for n in range(10, 20)), "Website relaunch"]
+
+
+def test_a_short_list_has_no_search(world: World, vendor: Vendor) -> None:
+    manager = world.client()
+    assert 'name="find" form' not in manager.get(step(connected(manager), "what")).content.decode()
+
+
+def test_the_step_asks_for_the_board_and_saves_nothing_without(world: World, vendor: Vendor) -> None:
+    manager = world.client()
+    made = connected(manager)
+    answer = manager.post(step(made, "what"), {**WHAT, "options.board_id": ""})
+    assert answer.status_code == 422
+    assert "Board is missing." in answer.content.decode()
+    made.refresh_from_db()
+    assert (made.options, made.sync_direction) == ({}, "both")
+
+
+@pytest.mark.parametrize("start", ["now", "paused", "dry-run"])
+def test_a_draft_without_its_board_starts_nothing_and_names_the_field(
+    world: World, vendor: Vendor, start: str
+) -> None:
+    manager = world.client()
+    made = connected(manager)
+    answer = manager.post(step(made, "review"), {"start": start})
+    assert answer.status_code == 422
+    assert "<strong>options.board_id</strong>: Board is missing." in answer.content.decode()
+    made.refresh_from_db()
+    assert made.status == IntegrationStatus.DRAFT
+    assert not SyncJob.objects.exists()
+
+
+def test_the_settings_tab_picks_on_demand_and_asks_nobody_before(world: World, vendor: Vendor) -> None:
+    made = world.integration()
+    manager = world.client()
+    address = reverse("hub:integration_tab", args=[made.pk, "settings"])
+    html = manager.get(address).content.decode()
+    assert f"{address}?pick=1#f-options-board_id" in html
+    assert vendor.asked == []
+    html = manager.get(f"{address}?pick=1").content.decode()
+    assert (BOARD, "Website relaunch") in options_in(html, "options.board_id")
+    manager.post(
+        reverse("hub:settings_save", args=[made.pk, "connection"]),
+        {"version": str(made.version), "base_url": "", "options.board_id": BOARD},
+    )
+    made.refresh_from_db()
+    assert made.options == {"board_id": BOARD}
+
+
+def test_only_who_may_change_settings_has_the_vendor_asked(world: World, vendor: Vendor) -> None:
+    made = world.integration()
+    address = reverse("hub:integration_tab", args=[made.pk, "settings"])
+    html: Any = world.client("viewer").get(f"{address}?pick=1").content.decode()
+    assert vendor.asked == []
+    assert options_in(html, "options.board_id") == []
+
+
+def test_one_that_runs_cannot_lose_its_board(world: World, vendor: Vendor) -> None:
+    made = world.integration()
+    answer = world.client().post(
+        reverse("hub:settings_save", args=[made.pk, "connection"]),
+        {"version": str(made.version), "base_url": "", "options.board_id": ""},
+    )
+    assert answer.status_code == 422
+    assert "Board is missing." in answer.content.decode()
+    made.refresh_from_db()
+    assert made.options == {"board_id": "abcd1234"}
