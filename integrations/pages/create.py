@@ -13,23 +13,19 @@ from django.urls import reverse
 
 from connectors import registry
 from connectors.base.connector import Connector
-from connectors.base.errors import SyncError
 from connectors.base.types import Can
-from integrations.models import Integration, IntegrationStatus, JobKind, StatusMap
+from integrations.models import Integration, IntegrationStatus, JobKind
 from integrations.offers import offer_for
 from integrations.services.clients import connection_check
 from integrations.services.control import (
     integration_create,
     integration_enable,
     integration_pause,
-    integration_update,
 )
 from integrations.services.credentials import webhook_url
-from integrations.services.fieldmaps import field_map_current
+from integrations.services.fieldmaps import field_map_current, record_types
 from integrations.services.jobs import job_request
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
-from integrations.services.statusmaps import status_map_refresh
-from integrations.services.validation import unpicked_problems
 from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY
@@ -43,13 +39,13 @@ from .forms import (
     Setting,
     bind,
     connection_group,
-    place_group,
     read,
     secret_settings,
     with_options,
 )
-from .integration import BY_KEY, offer_places, with_kinds
-from .maps import resources_of, status_tables
+from .kinds import resources_of
+from .statuses import status_tables
+from .what import what_page, what_save
 
 STEPS = (
     ("system", "System"),
@@ -58,22 +54,6 @@ STEPS = (
     ("what", "What and how"),
     ("review", "Review"),
 )
-WHAT = Group(
-    "what",
-    "What and how",
-    "",
-    (
-        *(each for each in BY_KEY["what"].settings if each.name != "record_filter"),
-        *(each for each in BY_KEY["when"].settings if each.name == "sync_frequency"),
-        *(
-            each
-            for each in BY_KEY["conflicts"].settings
-            if each.name in ("conflict_strategy", "delete_policy")
-        ),
-    ),
-)
-
-
 #: every system has these: what it is there for is named before them
 SIDE_KINDS = ("member", "label", "project", "comment")
 
@@ -251,7 +231,8 @@ class Setup(HubView):
                     )
                     return self._go(pk, "test")
                 case "what":
-                    return self._what(request, integration)
+                    what_save(self, request, integration)
+                    return self._go(pk, "review")
                 case "review":
                     return self._finish(request, integration)
         except InvalidSettings as refused:
@@ -263,28 +244,6 @@ class Setup(HubView):
             self.say(refused.message, "error")
             return self._go(pk, step)
         raise Http404("There is no such step.")
-
-    def _what(self, request: HttpRequest, integration: Integration) -> HttpResponse:
-        connector = registry.get(integration.connector)
-        places, _ = read(place_group(connector), request.POST)
-        values, errors = read(WHAT, request.POST)
-        values |= with_options({k: v for k, v in places.items() if k in request.POST}, integration.options)
-        errors |= unpicked_problems(connector, values.get("options", integration.options))
-        if not errors and not values["resource_types"]:
-            errors["resource_types"] = ["Choose at least one kind of record."]
-        if errors:
-            raise InvalidSettings(errors)
-        integration_update(integration=integration, user=request.user, **values)
-        for resource in resources_of(integration):
-            if (
-                resource.status_links
-                and not StatusMap.objects.filter(integration=integration, resource=resource.name).exists()
-            ):
-                try:
-                    status_map_refresh(integration=integration, resource=resource.name, user=request.user)
-                except (SyncError, InvalidSettings) as error:
-                    self.say(f"The statuses of {resource.label} could not be read: {error}", "warning")
-        return self._go(integration.pk, "review")
 
     def _finish(self, request: HttpRequest, integration: Integration) -> HttpResponse:
         match request.POST.get("start"):
@@ -328,21 +287,8 @@ def _test_page(view: HubView, integration: Integration, errors: Any) -> dict[str
     return {"consent": consent_facts(view.request, integration)}
 
 
-def _what_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
-    data = view.request.POST if errors is not None else None
-    group = place_group(registry.get(integration.connector))
-    places = bind(group, integration, data=data, errors=errors)
-    request = view.request
-    offer_places(request, integration, places, home=request.path, is_wanted="type" not in request.GET)
-    return {
-        "bound": with_kinds(bind(WHAT, integration, data=data, errors=errors), integration),
-        "place": group,
-        "places": places,
-    }
-
-
 def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
-    tables = []
+    tables, types = [], record_types(integration)
     for resource in resources_of(integration):
         current = field_map_current(integration=integration, resource=resource.name)
         for table in status_tables(integration, resource, current):
@@ -350,7 +296,7 @@ def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[s
     once = view.request.session.get(SECRET_SESSION_KEY)
     connector = registry.get(integration.connector)
     return {
-        "resources": resources_of(integration),
+        "resources": [(each, types[each.name]) for each in resources_of(integration)],
         "tables": tables,
         "webhook_url": webhook_url(integration),
         "secret_once": once["secret"] if once and once["id"] == str(integration.pk) else "",
@@ -359,5 +305,5 @@ def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[s
     }
 
 
-PAGES = {"test": _test_page, "what": _what_page, "review": _review_page}
+PAGES = {"test": _test_page, "what": what_page, "review": _review_page}
 __all__ = ["OPTION", "ChooseSystem", "Connect", "Setup"]

@@ -28,6 +28,7 @@ from integrations.services.containers import choices_of
 from integrations.services.control import integration_delete_preview, integration_update
 from integrations.services.credentials import credential_replace, credential_summary, webhook_url
 from integrations.services.deliveries import delivery_replay
+from integrations.services.fieldmaps import record_types
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
 from workspace.access import Action
 
@@ -213,13 +214,14 @@ def groups_for(integration: Integration) -> list[Group]:
 def with_kinds(bound: list[Bound], integration: Integration) -> list[Bound]:
     """Fill the choices of "kinds of records"."""
     resources = registry.get(integration.connector).resources_of(integration.options)
+    types = record_types(integration)
     for index, each in enumerate(bound):
         if each.setting.name == "resource_types":
             setting = type(each.setting)(
                 **{
                     **vars(each.setting),
                     "choices": [
-                        (r.name, f"{r.label} ↔ {r.record_type.replace('_', ' ')}") for r in resources
+                        (r.name, f"{r.label} ↔ {types[r.name].replace('_', ' ')}") for r in resources
                     ],
                 }
             )

@@ -12,7 +12,8 @@ from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, Set
 from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList, JobTakeBack
 from .logs import LogDetail, LogList
 from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
-from .maps import FieldMapEdit, StatusMapSave
+from .maps import FieldMapEdit, KeptAs
+from .statuses import StatusMapSave
 
 app_name = "hub"
 urlpatterns = [
@@ -29,6 +30,7 @@ urlpatterns = [
     path("integrations/<uuid:pk>/setup/<slug:step>/", Setup.as_view(), name="integration_setup"),
     path("integrations/<uuid:pk>/settings/<slug:group>", SettingsSave.as_view(), name="settings_save"),
     path("integrations/<uuid:pk>/field-maps/<str:resource>/", FieldMapEdit.as_view(), name="field_map"),
+    path("integrations/<uuid:pk>/field-maps/<str:resource>/kept-as", KeptAs.as_view(), name="kept_as"),
     path(
         "integrations/<uuid:pk>/status-maps/<str:resource>", StatusMapSave.as_view(), name="status_map_save"
     ),

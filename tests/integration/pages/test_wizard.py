@@ -1,4 +1,4 @@
-"""Setting up from the browser: what is picked from the vendor's lists."""
+"""Setting up from the browser: what is picked, what a kind is kept as, how records are recognised."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from django.test import Client
 from django.urls import reverse
 
 from connectors.base.errors import PermissionProblem
-from connectors.base.types import Check, CheckReport, Container
-from integrations.models import Integration, IntegrationStatus, SyncJob
+from connectors.base.types import Check, CheckReport, Container, Page
+from integrations.models import (
+    FieldMap,
+    Integration,
+    IntegrationStatus,
+    JobStatus,
+    Mapping,
+    StatusMap,
+    SyncJob,
+)
+from integrations.services.fieldmaps import field_map_current
 from tests.integration.pages.world import World
+from workspace.models import Role
 
 BOARD = "5abbe4b7ddc1b351ef961414"
 OTHER = "5abbe4b7ddc1b351ef961499"
@@ -48,6 +58,9 @@ class Vendor:
         if self.refusal:
             raise PermissionProblem(self.refusal)
         return [row for row in self.rows if kind in ("", row.kind)]
+
+    def list_page(self, resource: str, **asked: Any) -> Page:
+        return Page([])
 
     def close(self) -> None:
         return None
@@ -204,3 +217,123 @@ def test_one_that_runs_cannot_lose_its_board(world: World, vendor: Vendor) -> No
     assert "Board is missing." in answer.content.decode()
     made.refresh_from_db()
     assert made.options == {"board_id": "abcd1234"}
+
+
+# -- kept as another type of record ------------------------------------------------------------------------
+
+
+def leankit(world: World, **values: Any) -> Integration:
+    given = {"base_url": "https://acme.leankit.com", "options": {"board_id": "1490772554"}, **values}
+    return world.integration("Waitlist", "leankit", **given)
+
+
+def kept_as(integration: Integration) -> str:
+    return reverse("hub:kept_as", args=[integration.pk, "card"])
+
+
+def type_of(integration: Integration) -> str:
+    return str(field_map_current(integration=integration, resource="card")["record_type"])
+
+
+def test_the_wizard_keeps_a_kind_as_another_type_with_the_links_for_it(world: World, vendor: Vendor) -> None:
+    vendor.rows = [Container("1490772554", "Waitlist", "board"), Container("7", "Doing", "lane")]
+    made = leankit(world, status="DRAFT")
+    manager = world.client()
+    html = manager.get(step(made, "what")).content.decode()
+    assert options_in(html, "kept.card") == [("waitlist_entry", "Waitlist entry"), ("task", "Task")]
+    answer = manager.post(step(made, "what"), {**WHAT, "kept.card": "task"})
+    assert answer.status_code == 302
+    assert type_of(made) == "task"
+    links = {link["local"] for link in field_map_current(integration=made, resource="card")["links"]}
+    assert {"title", "due_on"} <= links
+    row = StatusMap.objects.get(integration=made, external_value="7")
+    assert (row.external_name, row.local_value) == ("Doing", "in_progress")
+    assert "Card ↔ task" in manager.get(step(made, "review")).content.decode()
+    assert "Card ↔ task" in manager.get(step(made, "what")).content.decode()
+
+
+def test_a_type_that_does_not_fit_is_refused_and_nothing_of_the_step_is_saved(
+    world: World, vendor: Vendor
+) -> None:
+    made = leankit(world, status="DRAFT")
+    answer = world.client().post(step(made, "what"), {**WHAT, "kept.card": "lead"})
+    assert answer.status_code == 422
+    assert "Card fits: task, waitlist_entry." in answer.content.decode()
+    made.refresh_from_db()
+    assert (made.sync_direction, type_of(made)) == ("both", "waitlist_entry")
+
+
+def test_saving_a_map_keeps_the_type_it_is_kept_as(world: World, vendor: Vendor) -> None:
+    made = leankit(world)
+    manager = world.client()
+    manager.post(kept_as(made), {"record_type": "task"})
+    address = reverse("hub:field_map", args=[made.pk, "card"])
+    html = manager.get(address).content.decode()
+    assert "Card ↔ task" in html
+    assert '<option value="due_on" ' in html
+    assert 'value="customer_name"' not in html
+    row = {name: [""] for name in ("key", "transform", "options", "default", "group")}
+    rows = {**row, "local": ["title"], "external": ["title"], "direction": ["both"], "required": ["0"]}
+    answer = manager.post(address, {**rows, "based_on": "1", "do": "save"})
+    assert answer.status_code == 302
+    assert type_of(made) == "task"
+    assert FieldMap.objects.get(integration=made, is_current=True).version == 2
+
+
+def test_the_preview_reads_records_of_the_type_it_is_kept_as(
+    world: World, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.pages.maps.client_for", lambda *args, **kwargs: vendor)
+    made = leankit(world)
+    world.task(title="Varnish the oars")
+    manager = world.client()
+    manager.post(kept_as(made), {"record_type": "task"})
+    row = {name: [""] for name in ("key", "transform", "options", "default", "group")}
+    rows = {**row, "local": ["title"], "external": ["title"], "direction": ["both"]}
+    html = manager.post(
+        reverse("hub:field_map", args=[made.pk, "card"]), {**rows, "based_on": "1", "do": "preview"}
+    )
+    assert "Varnish the oars" in html.content.decode()
+
+
+def test_changing_the_type_starts_the_status_table_over(world: World, vendor: Vendor) -> None:
+    made = leankit(world)
+    StatusMap.objects.create(integration=made, resource="card", link_key="stage", external_value="9")
+    vendor.rows = [Container("7", "Doing", "lane")]
+    world.client().post(kept_as(made), {"record_type": "task"})
+    assert list(StatusMap.objects.values_list("external_value", "local_value")) == [("7", "in_progress")]
+
+
+def test_a_type_stays_while_pairs_stand_and_the_page_says_why(world: World, vendor: Vendor) -> None:
+    made = leankit(world)
+    world.pair(made)
+    Mapping.objects.update(record_type="waitlist_entry")
+    manager = world.client()
+    html = manager.get(reverse("hub:integration_tab", args=[made.pk, "field-maps"])).content.decode()
+    assert "1 pair keeps Card as waitlist entry" in html
+    answer = manager.post(kept_as(made), {"record_type": "task"}, follow=True)
+    assert "a pair cannot change its type" in answer.content.decode()
+    assert type_of(made) == "waitlist_entry"
+    assert not FieldMap.objects.exists()
+    Mapping.objects.all().delete()
+    manager.post(kept_as(made), {"record_type": "task"})
+    assert type_of(made) == "task"
+
+
+def test_a_type_stays_while_a_run_is_under_way(world: World, vendor: Vendor) -> None:
+    made = leankit(world)
+    job = world.job(made, JobStatus.RUNNING)
+    manager = world.client()
+    answer = manager.post(kept_as(made), {"record_type": "task"}, follow=True)
+    assert "A run is under way" in answer.content.decode()
+    assert type_of(made) == "waitlist_entry"
+    SyncJob.objects.filter(pk=job.pk).update(status=JobStatus.SUCCEEDED)
+    manager.post(kept_as(made), {"record_type": "task"})
+    assert type_of(made) == "task"
+
+
+def test_only_a_manager_of_the_tenant_changes_the_type(world: World) -> None:
+    made = leankit(world)
+    assert world.client(Role.OPERATOR).post(kept_as(made), {"record_type": "task"}).status_code == 403
+    assert world.client("carol").post(kept_as(made), {"record_type": "task"}).status_code == 404
+    assert not FieldMap.objects.exists()
