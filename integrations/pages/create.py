@@ -44,6 +44,7 @@ from .forms import (
     with_options,
 )
 from .kinds import resources_of
+from .recognition import match_groups, match_now
 from .statuses import status_tables
 from .what import what_page, what_save
 
@@ -298,6 +299,10 @@ def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[s
     return {
         "resources": [(each, types[each.name]) for each in resources_of(integration)],
         "tables": tables,
+        "recognise": [
+            (group, bind(group, integration, defaults=match_now(integration)))
+            for group in match_groups(integration)
+        ],
         "webhook_url": webhook_url(integration),
         "secret_once": once["secret"] if once and once["id"] == str(integration.pk) else "",
         "webhook_help": connector.webhook_help,

@@ -309,7 +309,7 @@ def bind(
 
 
 def stored_value(setting: Setting, integration: Integration | None, defaults: Mapping[str, Any]) -> Any:
-    if integration is None:
+    if integration is None or setting.name in defaults:
         value = defaults.get(setting.name, "")
     elif setting.name.startswith(OPTION):
         value = integration.options.get(setting.name[len(OPTION) :], "")

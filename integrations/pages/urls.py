@@ -8,11 +8,12 @@ from .actions import IntegrationDo, SyncAll
 from .consent import ConsentBegin, ConsentCallback
 from .create import ChooseSystem, Connect, Setup
 from .dashboard import Dashboard
-from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage, SettingsSave
+from .integration import DeliveryReplay, IntegrationDelete, IntegrationPage
 from .jobs import DeadLetters, DeadLettersRequeue, JobDetail, JobDo, JobList, JobTakeBack
 from .logs import LogDetail, LogList
 from .mappings import MappingDetail, MappingDo, MappingFound, MappingList
 from .maps import FieldMapEdit, KeptAs
+from .settings import SettingsSave
 from .statuses import StatusMapSave
 
 app_name = "hub"

@@ -15,9 +15,9 @@ from integrations.services.problems import InvalidSettings
 from integrations.services.validation import unpicked_problems
 
 from .base import HubView
-from .forms import Group, Setting, bind, place_group, read, with_options
-from .integration import BY_KEY, offer_places, with_kinds
+from .forms import BY_KEY, Group, Setting, bind, place_group, read, with_options
 from .kinds import resources_of, type_choices
+from .settings import offer_places, with_kinds
 from .statuses import refresh_statuses
 
 WHAT = Group(

@@ -40,6 +40,7 @@ from integrations.services.credentials import (
     webhook_secret_rows,
 )
 from integrations.services.logs import log_write
+from integrations.services.names import kinds_in_force, name_problems
 from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
 from integrations.services.schedules import schedule_apply, schedule_remove
 from integrations.services.status import integration_announce
@@ -125,6 +126,8 @@ def checked_for_creation(
         errors |= secrets_missing(found, secrets)
     if not errors and "resource_types" not in filled:
         filled["resource_types"] = [resource.name for resource in found.resources_of(filled["options"])]
+    if not errors:
+        errors = name_problems(filled, kinds_in_force(found, filled["options"]), filled["resource_types"])
     if "name" not in errors and name_is_taken(tenant, filled.get("name", "")):
         errors["name"] = ["An integration of this name exists already; choose another name."]
     if errors:
@@ -172,9 +175,12 @@ def integration_update(
         and name_is_taken(integration.tenant, values["name"], but=integration)
     ):
         errors["name"] = ["An integration of this name exists already; choose another name."]
+    changed = {name: value for name, value in values.items() if getattr(integration, name) != value}
+    if not errors:
+        kinds = kinds_in_force(connector, together["options"], integration)
+        errors = name_problems(changed, kinds, together["resource_types"])
     if errors:
         raise InvalidSettings(errors)
-    changed = {name: value for name, value in values.items() if getattr(integration, name) != value}
     if "name" in changed:
         changed["name"] = changed["name"].strip()
     with transaction.atomic():

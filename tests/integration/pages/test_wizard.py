@@ -21,6 +21,7 @@ from integrations.models import (
     SyncJob,
 )
 from integrations.services.fieldmaps import field_map_current
+from sync.context import IntegrationContext
 from tests.integration.pages.world import World
 from workspace.models import Role
 
@@ -337,3 +338,66 @@ def test_only_a_manager_of_the_tenant_changes_the_type(world: World) -> None:
     assert world.client(Role.OPERATOR).post(kept_as(made), {"record_type": "task"}).status_code == 403
     assert world.client("carol").post(kept_as(made), {"record_type": "task"}).status_code == 404
     assert not FieldMap.objects.exists()
+
+
+# -- recognising what is on both sides ---------------------------------------------------------------------
+
+
+def recognise(integration: Integration) -> str:
+    return reverse("hub:settings_save", args=[integration.pk, "recognise"])
+
+
+def matched_by(integration: Integration, resource: str = "card") -> tuple[str, ...]:
+    """What the engine goes by."""
+    integration.refresh_from_db()
+    return IntegrationContext(integration).resource(resource).match_on
+
+
+def test_how_records_are_recognised_is_chosen_in_the_wizard_and_goes_back_there(
+    world: World, vendor: Vendor
+) -> None:
+    made = world.integration(status="DRAFT", resource_types=["card", "member", "comment"])
+    manager = world.client()
+    review = step(made, "review")
+    html = manager.get(review).content.decode()
+    assert "Recognise existing records by: Card" in html
+    assert 'name="match.comment"' not in html
+    assert re.search(r'name="match.member" value="name" *>', html)
+    chosen = {"version": str(made.version), "next": f"{review}#recognise", "match.card": ["title"]}
+    answer = manager.post(recognise(made), {**chosen, "match.member": ["name"]})
+    assert answer["Location"] == f"{review}#recognise"
+    assert (matched_by(made), matched_by(made, "member")) == (("title",), ("name",))
+    assert made.options == {"board_id": "abcd1234", "match": {"card": ["title"], "member": ["name"]}}
+    assert re.search(r'name="match.card" value="title" checked', manager.get(review).content.decode())
+
+
+def test_none_is_a_choice_and_the_usual_one_is_not_written_down(world: World, vendor: Vendor) -> None:
+    made = world.integration(resource_types=["card", "label"])
+    manager = world.client()
+    assert matched_by(made, "label") == ("name",)
+    manager.post(recognise(made), {"version": str(made.version)})
+    assert matched_by(made, "label") == ()
+    manager.post(recognise(made), {"version": str(made.version), "match.label": ["name"]})
+    assert matched_by(made, "label") == ("name",)
+    assert "match" not in made.options
+
+
+def test_a_field_that_cannot_be_compared_is_refused(world: World, vendor: Vendor) -> None:
+    made = world.integration()
+    answer = world.client().post(recognise(made), {"version": str(made.version), "match.card": ["due_on"]})
+    assert answer.status_code == 422
+    assert "Card, for recognising, has no “due_on”." in answer.content.decode()
+    assert matched_by(made) == ()
+
+
+def test_a_filter_with_a_misspelt_field_is_refused_at_its_input(world: World, vendor: Vendor) -> None:
+    made = world.integration()
+    answer = world.client().post(
+        reverse("hub:settings_save", args=[made.pk, "what"]),
+        {"version": str(made.version), "resource_types": ["card"], "sync_direction": "both",
+         "record_filter": '{"local": [{"field": "stagee", "op": "equals", "value": "done"}]}'},
+    )  # fmt: skip
+    assert answer.status_code == 422
+    assert "has no “stagee”. Did you mean “stage”?" in answer.content.decode()
+    made.refresh_from_db()
+    assert made.record_filter == {}
