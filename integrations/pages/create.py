@@ -14,7 +14,7 @@ from django.urls import reverse
 from connectors import registry
 from connectors.base.connector import Connector
 from connectors.base.types import Can
-from integrations.models import Integration, IntegrationStatus, JobKind
+from integrations.models import Integration, IntegrationStatus, IntegrationTemplate, JobKind
 from integrations.offers import offer_for
 from integrations.services.clients import connection_check
 from integrations.services.control import (
@@ -26,6 +26,7 @@ from integrations.services.credentials import webhook_url
 from integrations.services.fieldmaps import field_map_current, record_types
 from integrations.services.jobs import job_request
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
+from integrations.services.templates import template_import, templates_for
 from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY
@@ -88,8 +89,18 @@ class ChooseSystem(HubView):
             for connector in installed()
             if text in f"{connector.name} {connector.summary} {connector.key}".casefold()
         ]
+        templates = list(templates_for(self.tenant))
+        wanted = request.GET.get("template", "")
         drafts = Integration.objects.for_tenant(self.tenant).filter(status=IntegrationStatus.DRAFT)
-        return self.render(context={"systems": systems, "drafts": drafts, "steps": steps("system")})
+        names = {connector.key: connector.name for connector in installed()}
+        context = {
+            "systems": systems,
+            "drafts": drafts,
+            "steps": steps("system"),
+            "templates": [(row, names.get(row.connector, "")) for row in templates],
+            "template": next((row for row in templates if str(row.pk) == wanted and not row.connector), None),
+        }
+        return self.render(context=context)
 
 
 def installed() -> list[Connector]:
@@ -114,7 +125,7 @@ def steps(current: str) -> list[dict[str, Any]]:
 
 
 class Connect(HubView):
-    """Name, address and credentials; saving makes the draft and tests it."""
+    """Name, address and credentials, from a ready-made set-up or from nothing; saving makes the draft and tests it."""
 
     action = Action.MANAGE
     template_name = "hub/new/connect.html"
@@ -129,19 +140,36 @@ class Connect(HubView):
         try:
             if errors:
                 raise InvalidSettings(errors)
-            integration, secret = integration_create(
-                tenant=self.tenant,
-                user=request.user,
-                connector=connector.key,
-                secrets=secrets,
-                **with_options(values, {}),
-            )
+            integration, secret = self._make(connector, values, secrets)
         except InvalidSettings as refused:
             return self._page(connector, refused.errors, status=422)
         if connector.hub_makes_webhook_secret:
             request.session[SECRET_SESSION_KEY] = {"id": str(integration.pk), "secret": secret}
         connection_check(integration=integration, user=request.user)
         return HttpResponseRedirect(reverse("hub:integration_setup", args=[integration.pk, "test"]))
+
+    def _make(
+        self, connector: Connector, values: dict[str, Any], secrets: dict[str, Any]
+    ) -> tuple[Integration, str]:
+        facts: dict[str, Any] = {
+            "tenant": self.tenant,
+            "user": self.request.user,
+            "connector": connector.key,
+            "secrets": secrets,
+        }
+        wanted = self.request.POST.get("template", "")
+        if not wanted:
+            return integration_create(**facts, **with_options(values, {}))
+        template = next((row for row in self._templates(connector) if str(row.pk) == wanted), None)
+        if template is None:
+            raise InvalidSettings({"template": ["This set-up is not offered any more; choose another."]})
+        options = template.body.get("settings", {}).get("options", {})
+        return template_import(**facts, body=template.body, **with_options(values, options))
+
+    def _templates(self, connector: Connector) -> list[IntegrationTemplate]:
+        """The ready-made set-ups for this system, those for every system last."""
+        rows = [row for row in templates_for(self.tenant) if row.connector in ("", connector.key)]
+        return sorted(rows, key=lambda row: (not row.connector, row.name.casefold()))
 
     def _connector(self, slug: str) -> Connector:
         try:
@@ -183,6 +211,8 @@ class Connect(HubView):
             "secrets": secrets,
             "offer": offer,
             "is_filled": is_filled,
+            "templates": self._templates(connector),
+            "template": (self.request.POST if is_again else self.request.GET).get("template", ""),
             "steps": steps("connect"),
             "error_lines": [
                 ("" if name not in shown else f"f-{name.replace('.', '-')}", name, text)

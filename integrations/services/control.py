@@ -40,7 +40,7 @@ from integrations.services.credentials import (
     webhook_secret_rows,
 )
 from integrations.services.logs import log_write
-from integrations.services.names import kinds_in_force, name_problems
+from integrations.services.names import KindInForce, kinds_in_force, name_problems
 from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
 from integrations.services.schedules import schedule_apply, schedule_remove
 from integrations.services.status import integration_announce
@@ -69,17 +69,24 @@ def integration_create(
     secrets: Mapping[str, Any] | None = None,
     activate: bool = False,
     last_check: Mapping[str, Any] | None = None,
+    kinds: Mapping[str, KindInForce] | None = None,
     now: datetime | None = None,
     **values: Any,
 ) -> tuple[Integration, str]:
     """A new integration and its webhook secret, which is shown this once. Raises ``InvalidSettings``.
 
-    It begins as DRAFT; ``activate`` makes it ACTIVE at once (the caller has tested the connection).
+    It begins as DRAFT; ``activate`` makes it ACTIVE at once (the caller has tested the connection). ``kinds`` are the maps
+    that it is to have, where they are not the connector's own.
     """
     now = now or timezone.now()
     given = dict(secrets or {})
     values = checked_for_creation(
-        tenant=tenant, connector=connector, values={**values, "name": name}, secrets=given, complete=activate
+        tenant=tenant,
+        connector=connector,
+        values={**values, "name": name},
+        secrets=given,
+        complete=activate,
+        kinds=kinds,
     )
     secret = new_webhook_secret()
     status = IntegrationStatus.ACTIVE if activate else IntegrationStatus.DRAFT
@@ -109,7 +116,13 @@ def integration_create(
 
 
 def checked_for_creation(
-    *, tenant: Tenant, connector: str, values: Mapping[str, Any], secrets: Mapping[str, Any], complete: bool
+    *,
+    tenant: Tenant,
+    connector: str,
+    values: Mapping[str, Any],
+    secrets: Mapping[str, Any],
+    complete: bool,
+    kinds: Mapping[str, KindInForce] | None = None,
 ) -> dict[str, Any]:
     """The values with the connector's defaults filled in. Raises ``InvalidSettings`` naming every fault."""
     found = connector_or_problem(connector)
@@ -127,7 +140,8 @@ def checked_for_creation(
     if not errors and "resource_types" not in filled:
         filled["resource_types"] = [resource.name for resource in found.resources_of(filled["options"])]
     if not errors:
-        errors = name_problems(filled, kinds_in_force(found, filled["options"]), filled["resource_types"])
+        kinds = kinds or kinds_in_force(found, filled["options"])
+        errors = name_problems(filled, kinds, filled["resource_types"])
     if "name" not in errors and name_is_taken(tenant, filled.get("name", "")):
         errors["name"] = ["An integration of this name exists already; choose another name."]
     if errors:
@@ -322,8 +336,15 @@ def integration_clone(
     values = {
         field: deepcopy(getattr(integration, field)) for field in EDITABLE if field not in ("name", "owner")
     }
+    kinds = kinds_in_force(registry.get(integration.connector), integration.options, integration)
     made, _ = integration_create(
-        tenant=integration.tenant, user=user, name=name, connector=integration.connector, now=now, **values
+        tenant=integration.tenant,
+        user=user,
+        name=name,
+        connector=integration.connector,
+        kinds=kinds,
+        now=now,
+        **values,
     )
     with transaction.atomic():
         for field_map in FieldMap.objects.filter(integration=integration, is_current=True):

@@ -81,6 +81,25 @@ def kinds_in_force(
     return {each.name: _in_force(each, saved.get(each.name)) for each in connector.resources_of(options)}
 
 
+def kinds_described(
+    connector: Connector, options: Mapping[str, Any], maps: Iterable[Mapping[str, Any]]
+) -> dict[str, KindInForce]:
+    """Every resource by its name, with the maps of an export in place of the connector's own. No query.
+
+    What is no map is left out here: saving it says what is wrong with it.
+    """
+    kinds = kinds_in_force(connector, options)
+    for row in maps:
+        known, links = kinds.get(str(row.get("resource"))), row.get("links")
+        if known is None or not isinstance(links, list):
+            continue
+        record_type = row.get("record_type") or known.record_type
+        sound = [each for each in links if isinstance(each, Mapping) and isinstance(each.get("local"), str)]
+        if record_type in (known.record_type, *known.resource.other_record_types):
+            kinds[known.resource.name] = KindInForce(known.resource, record_type, sound)
+    return kinds
+
+
 def kinds_of_tenant(integrations: Iterable[Integration]) -> list[KindInForce]:
     """The kinds that these integrations sync. One query for all of them."""
     rows = list(integrations)
