@@ -15,8 +15,8 @@ from django.utils import timezone
 from integrations.badges import mapping_word
 from integrations.models import DeliveryStatus, Integration, MappingState, SyncLog, WebhookDelivery
 from integrations.models import Mapping as PairMapping
-from integrations.services.control import integration_delete_preview
 from integrations.services.credentials import webhook_url
+from integrations.services.deletion import integration_delete_preview
 from integrations.services.deliveries import delivery_replay
 from integrations.services.problems import Refused
 from workspace.access import Action

@@ -1,4 +1,4 @@
-"""Create, change, pause, resume, enable, disable, clone and delete integrations (B1, B5)."""
+"""Create, change, pause, resume, enable, disable and clone integrations (B1, B5)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,10 @@ from integrations.models import (
     FieldMap,
     Integration,
     IntegrationStatus,
-    JobStatus,
     Operation,
     StatusMap,
-    SyncJob,
-    SyncLog,
     WebhookDelivery,
 )
-from integrations.models import (
-    Mapping as PairMapping,
-)
-from integrations.models.jobs import OPEN_JOB_STATUSES
 from integrations.services.clients import connection_check
 from integrations.services.credentials import (
     integration_secrets,
@@ -39,10 +32,11 @@ from integrations.services.credentials import (
     secrets_problems,
     webhook_secret_rows,
 )
+from integrations.services.deliveries import Withdrawn, webhook_withdraw
 from integrations.services.logs import log_write
 from integrations.services.names import KindInForce, kinds_in_force, name_problems
 from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
-from integrations.services.schedules import schedule_apply, schedule_remove
+from integrations.services.schedules import schedule_apply
 from integrations.services.status import integration_announce
 from integrations.services.validation import (
     EDITABLE,
@@ -269,10 +263,13 @@ def integration_enable(
 
 def integration_disable(
     *, integration: Integration, user: Any, reason: str = "", now: datetime | None = None
-) -> Integration:
-    """Switched off: webhooks are refused, schedules gone, until someone enables it."""
+) -> Withdrawn:
+    """Switched off: webhooks are refused, schedules gone, until someone enables it. What became of the vendor's webhook."""
     allowed = tuple(status for status in IntegrationStatus if status != IntegrationStatus.DISABLED)
-    return _set_status(integration, allowed, IntegrationStatus.DISABLED, user=user, reason=reason, now=now)
+    _set_status(integration, allowed, IntegrationStatus.DISABLED, user=user, reason=reason, now=now)
+    return webhook_withdraw(
+        integration=integration, user=user, now=now
+    )  # nobody registers it anew from here on
 
 
 def _was_checked(integration: Integration, now: datetime) -> bool:
@@ -326,7 +323,7 @@ def _catch_up(integration: Integration) -> None:
         wake("sync.start_scheduled", integration_id=str(integration.id))
 
 
-# ---------------------------------------------------------------- clone, delete
+# ---------------------------------------------------------------- clone
 
 
 def integration_clone(
@@ -360,76 +357,6 @@ def integration_clone(
 def _copied(row: StatusMap, integration: Integration) -> StatusMap:
     row.pk, row.integration = None, integration
     return row
-
-
-def integration_delete_preview(integration: Integration) -> dict[str, int]:
-    """What goes with it: counts of pairs, log rows, conflicts, jobs and deliveries."""
-    conflicts = getattr(integration, "conflicts", None)  # of the review desk, a room above
-    return {
-        "mappings": PairMapping.objects.filter(integration=integration).count(),
-        "logs": SyncLog.objects.filter(integration=integration).count(),
-        "conflicts": conflicts.count() if conflicts is not None else 0,
-        "jobs": SyncJob.objects.filter(integration=integration).count(),
-        "deliveries": WebhookDelivery.objects.filter(integration=integration).count(),
-    }
-
-
-def integration_delete(
-    *, integration: Integration, typed_name: str, user: Any, now: datetime | None = None
-) -> dict[str, int]:
-    """Delete after the name was typed; answers the counts of what goes. Records on both sides stay.
-
-    Secrets and schedule go at once; the rows go in a worker, so that a large one does not hold up the request.
-    """
-    if typed_name.strip() != integration.name:
-        raise InvalidSettings(
-            {"typed_name": [f"Type the name of the integration exactly: {integration.name}"]}
-        )
-    now = now or timezone.now()
-    counts = integration_delete_preview(integration)
-    with transaction.atomic():
-        integration.status = IntegrationStatus.DISABLED
-        integration.deleted_at = now
-        integration.webhook_secret = None
-        integration.save(update_fields=["status", "deleted_at", "webhook_secret", "updated_at"])
-        Credential.objects.filter(integration=integration).delete()
-        schedule_remove(integration)
-        jobs = SyncJob.objects.filter(integration=integration, status__in=OPEN_JOB_STATUSES)
-        jobs.exclude(status=JobStatus.RUNNING).update(
-            status=JobStatus.CANCELLED, status_reason="The integration was deleted.", finished_at=now
-        )
-        jobs.filter(status=JobStatus.RUNNING).update(cancel_requested=True)
-        audit(
-            integration,
-            "integration.deleted",
-            user=user,
-            note=", ".join(f"{n} {what}" for what, n in counts.items()),
-        )
-        integration_announce(integration, "integration.deleted")
-        wake("sync.purge_integration", integration_id=str(integration.id))
-    return counts
-
-
-def integration_purge(*, integration_id: Any, chunk: int = 2000) -> int:
-    """Remove the rows of a deleted integration, in short transactions; how many. The row itself stays (410)."""
-    integration = Integration.objects.filter(id=integration_id, deleted_at__isnull=False).first()
-    if integration is None:
-        return 0
-    removed = 0
-    for model in (SyncLog, WebhookDelivery, PairMapping, SyncJob, FieldMap, StatusMap):
-        rows: Any = model._default_manager.filter(integration=integration)
-        while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
-            removed += rows.filter(pk__in=ids).delete()[0]
-    for relation in ("conflicts", "cursors", "merge_rule_rows"):
-        left = getattr(integration, relation, None)
-        removed += left.all().delete()[0] if left is not None else 0
-    return removed
-
-
-def integrations_purge() -> int:
-    """Remove what is left of all deleted integrations, should a worker's wake-up have been lost."""
-    deleted = Integration.objects.filter(deleted_at__isnull=False).values_list("id", flat=True)
-    return sum(integration_purge(integration_id=integration_id) for integration_id in list(deleted))
 
 
 def _noted(integration: Integration, act: str, *, user: Any, message: str, now: datetime | None) -> None:

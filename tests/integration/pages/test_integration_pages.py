@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from connectors import registry
+from connectors.base.errors import Retryable
 from connectors.base.types import Check, CheckReport, Container
 from integrations.models import (
     Credential,
@@ -160,6 +161,21 @@ def test_a_failed_test_shows_each_line_and_what_to_do(world: World, vendor: Fake
     assert "The connection test failed" in html
     assert "The token is wrong." in html
     assert "Make a new one." in html
+
+
+@pytest.mark.parametrize(("action", "typed"), [("disable", ""), ("delete", "Board")])
+def test_the_page_says_what_became_of_the_webhook(
+    world: World, monkeypatch: pytest.MonkeyPatch, action: str, typed: str
+) -> None:
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise Retryable("It does not answer.", code="timeout")
+
+    monkeypatch.setattr("integrations.services.deliveries.client_for", fails)
+    integration = world.integration("Board", webhook_registration={"id": "w", "url": "https://hub.example/w"})
+    html = world.client().post(do(integration, action), {"typed_name": typed}, follow=True).content.decode()
+    assert "Trello could not be asked to end its webhook: It does not answer. Remove it there." in html
+    integration.refresh_from_db()
+    assert integration.status == IntegrationStatus.DISABLED
 
 
 def test_deleting_takes_the_typed_name_and_says_what_goes(world: World) -> None:
@@ -439,8 +455,6 @@ def test_a_faulty_map_is_refused_at_its_row(world: World) -> None:
 def test_a_preview_runs_on_local_records_even_if_the_other_side_cannot_be_asked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connectors.base.errors import Retryable
-
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise Retryable("It does not answer.", code="timeout")
 
