@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from connectors import registry
 from integrations.models import Integration
@@ -15,6 +16,7 @@ from integrations.services.control import integration_update
 from integrations.services.credentials import credential_replace, credential_summary, webhook_url
 from integrations.services.fieldmaps import record_types
 from integrations.services.problems import InvalidSettings, StaleSettings
+from integrations.services.windows import next_run
 from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY
@@ -135,6 +137,14 @@ def settings(view: HubView, request: HttpRequest, integration: Integration) -> d
     return settings_context(view, request, integration)
 
 
+def _next_run(integration: Integration) -> str:
+    """When the schedule next begins a run, where windows keep some of its starts from one."""
+    at = next_run(integration, timezone.now()) if integration.sync_windows else None
+    if at is None:
+        return ""
+    return f"The next run within the windows begins on {at:%A, %d %B, at %H:%M} ({integration.tenant.time_zone})."
+
+
 class SettingsSave(HubView):
     """Save one group. Refused with every field's error, or with both values if someone saved meanwhile (409)."""
 
@@ -173,7 +183,9 @@ class SettingsSave(HubView):
             version=int(version) if version.isdigit() else 0,
             **settings,
         )
-        self.say(f"Saved: {groups[key].title.lower()} of {changed.name}.")
+        self.say(
+            f"Saved: {groups[key].title.lower()} of {changed.name}. {_next_run(changed) if key == 'when' else ''}".strip()
+        )
 
     def _credentials(self, request: HttpRequest, integration: Integration) -> None:
         connector = registry.get(integration.connector)

@@ -44,6 +44,7 @@ from integrations.services.validation import (
     settings_problems,
     unpicked_problems,
 )
+from integrations.services.windows import TIMING, timing_problem
 from workspace.models import Tenant
 from workspace.wakeups import wake
 
@@ -136,12 +137,22 @@ def checked_for_creation(
     if not errors:
         kinds = kinds or kinds_in_force(found, filled["options"])
         errors = name_problems(filled, kinds, filled["resource_types"])
+        errors |= _timing_problems({name: _default(name) for name in TIMING} | filled)
     if "name" not in errors and name_is_taken(tenant, filled.get("name", "")):
         errors["name"] = ["An integration of this name exists already; choose another name."]
     if errors:
         raise InvalidSettings(errors)
     filled["name"] = filled["name"].strip()
     return filled
+
+
+def _timing_problems(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    problem = timing_problem(values)
+    return {"sync_windows": [problem]} if problem else {}
+
+
+def _default(name: str) -> Any:
+    return Integration._meta.get_field(name).get_default()  # type: ignore[union-attr]
 
 
 def name_is_taken(tenant: Tenant, name: str, *, but: Integration | None = None) -> bool:
@@ -187,6 +198,8 @@ def integration_update(
     if not errors:
         kinds = kinds_in_force(connector, together["options"], integration)
         errors = name_problems(changed, kinds, together["resource_types"])
+        if changed.keys() & set(TIMING):
+            errors |= _timing_problems({name: getattr(integration, name) for name in TIMING} | changed)
     if errors:
         raise InvalidSettings(errors)
     if "name" in changed:

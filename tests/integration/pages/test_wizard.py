@@ -401,3 +401,34 @@ def test_a_filter_with_a_misspelt_field_is_refused_at_its_input(world: World, ve
     assert "has no “stagee”. Did you mean “stage”?" in answer.content.decode()
     made.refresh_from_db()
     assert made.record_filter == {}
+
+
+# -- a schedule and its windows ----------------------------------------------------------------------------
+
+
+def when(integration: Integration, frequency: str) -> dict[str, str]:
+    return {
+        "version": str(integration.version),
+        "auto_sync": "on",
+        "sync_frequency": frequency,
+        "sync_interval_seconds": "300",
+        "batch_fallback_seconds": "3600",
+        "sync_windows": '[{"days": [0, 1, 2, 3, 4, 5, 6], "from": "20:00", "to": "23:00"}]',
+    }
+
+
+def test_a_schedule_outside_its_windows_is_refused_at_their_input(world: World) -> None:
+    made = world.integration()
+    address = reverse("hub:settings_save", args=[made.pk, "when"])
+    answer = world.client().post(address, when(made, "daily"))
+    assert answer.status_code == 422
+    assert "The schedule (daily at 02:00) never falls into a window" in answer.content.decode()
+    made.refresh_from_db()
+    assert made.sync_windows == []
+
+
+def test_saving_windows_says_when_the_next_run_is(world: World) -> None:
+    made = world.integration()
+    address = reverse("hub:settings_save", args=[made.pk, "when"])
+    html = world.client().post(address, when(made, "hourly"), follow=True).content.decode()
+    assert re.search(r"The next run within the windows begins on \w+, \d\d \w+, at 2[0-2]:00 \(UTC\)\.", html)
