@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from connectors import registry
 from connectors.base.errors import SyncError
 from connectors.base.types import Resource
 from integrations.models import FieldMap, Integration
@@ -25,6 +26,8 @@ from integrations.services.fieldmaps import (
     transform_catalogue,
 )
 from integrations.services.problems import InvalidSettings
+from integrations.services.validation import unpicked_problems
+from reconcile.paths import paths_in
 from workspace.access import Action
 from workspace.kinds import record_spec
 from workspace.models import RECORD_TYPES
@@ -110,8 +113,17 @@ class FieldMapEdit(HubView):
         try:
             links = [link_from_row(number, row) for number, row in enumerate(rows)]
             if request.POST.get("do") == "preview":
-                preview, problem = self._preview(integration, found, links)
-                return self._page(integration, found, rows, based_on, preview=preview, problem=problem)
+                samples, problem = self._samples(integration, found)
+                preview = field_map_preview(
+                    integration=integration,
+                    resource=resource,
+                    links=links,
+                    samples=samples,
+                    local_samples=local_samples(self.tenant, record_types(integration)[resource]),
+                )
+                return self._page(
+                    integration, found, rows, based_on, preview=preview, problem=problem, samples=samples
+                )
             saved = field_map_save(
                 integration=integration,
                 resource=resource,
@@ -130,26 +142,18 @@ class FieldMapEdit(HubView):
         )
         return HttpResponseRedirect(reverse("hub:integration_tab", args=[pk, "field-maps"]) + f"#{resource}")
 
-    def _preview(
-        self, integration: Integration, resource: Resource, links: list[dict[str, Any]]
-    ) -> tuple[Any, str]:
-        samples, problem = [], ""
+    def _samples(self, integration: Integration, resource: Resource) -> tuple[list[Mapping[str, Any]], str]:
+        """A few of their records as they are now, and why there are none."""
+        if missing := unpicked_problems(registry.get(integration.connector), integration.options):
+            return [], " ".join(text for texts in missing.values() for text in texts)
         try:
             client = client_for(integration, purpose="person")
             try:
-                samples = [record.data for record in client.list_page(resource.name).records[:SAMPLES]]
+                return [record.data for record in client.list_page(resource.name).records[:SAMPLES]], ""
             finally:
                 client.close()
         except (SyncError, TypeError, ValueError) as error:
-            problem = f"No sample could be read from the other side: {error}"
-        preview = field_map_preview(
-            integration=integration,
-            resource=resource.name,
-            links=links,
-            samples=samples,
-            local_samples=local_samples(self.tenant, record_types(integration)[resource.name]),
-        )
-        return preview, problem
+            return [], f"No sample could be read from the other side: {error}"
 
     def _page(
         self,
@@ -161,12 +165,15 @@ class FieldMapEdit(HubView):
         errors: Mapping[str, Sequence[str]] | None = None,
         preview: Any = None,
         problem: str = "",
+        samples: Sequence[Mapping[str, Any]] = (),
         status: int = 200,
     ) -> HttpResponse:
         spare = [link_for_page({})] * SPARE_ROWS
         record_type = record_types(integration)[resource.name]
+        known = {path for link in resource.links_for(record_type) for path in as_paths(link.external)}
         context = {
             "integration": integration,
+            "paths": sorted(known.union(*(paths_in(sample) for sample in samples))),
             "resource": resource,
             "title": f"{resource.label} ↔ {record_type.replace('_', ' ')}",
             "rows": [
@@ -182,6 +189,10 @@ class FieldMapEdit(HubView):
             "directions": DIRECTIONS,
         }
         return self.render(context=context, status=status)
+
+
+def as_paths(external: str | Sequence[str]) -> list[str]:
+    return [external] if isinstance(external, str) else list(external)
 
 
 def typed_rows(data: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from connectors.base.errors import PermissionProblem
-from connectors.base.types import Check, CheckReport, Container, Page
+from connectors.base.types import Check, CheckReport, Container, ExternalRecord, Page
 from integrations.models import (
     FieldMap,
     Integration,
@@ -49,6 +49,7 @@ class Vendor:
             Container(OTHER, "Newsletter", "board", "o1"),
         ]
         self.refusal = ""
+        self.samples: list[dict[str, Any]] = []
         self.asked: list[str] = []
 
     def check(self) -> CheckReport:
@@ -61,7 +62,7 @@ class Vendor:
         return [row for row in self.rows if kind in ("", row.kind)]
 
     def list_page(self, resource: str, **asked: Any) -> Page:
-        return Page([])
+        return Page([ExternalRecord(resource, "1", row) for row in self.samples])
 
     def close(self) -> None:
         return None
@@ -295,6 +296,34 @@ def test_the_preview_reads_records_of_the_type_it_is_kept_as(
         reverse("hub:field_map", args=[made.pk, "card"]), {**rows, "based_on": "1", "do": "preview"}
     )
     assert "Varnish the oars" in html.content.decode()
+
+
+def test_the_map_offers_the_paths_of_their_records_once_samples_were_read(
+    world: World, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.pages.maps.client_for", lambda *args, **kwargs: vendor)
+    made = leankit(world)
+    vendor.samples = [{"title": "Oars", "customFields": [{"label": "<b>"}], "odd": {"due.date": 1}}]
+    address = reverse("hub:field_map", args=[made.pk, "card"])
+    manager = world.client()
+    before = re.findall(r'<datalist id="paths">(.*?)</datalist>', manager.get(address).content.decode())[0]
+    assert '<option value="title">' in before
+    assert "customFields" not in before
+    row = {name: [""] for name in ("key", "transform", "options", "default", "group")}
+    rows = {**row, "local": ["customer_name"], "external": ["title"], "direction": ["both"]}
+    html = manager.post(address, {**rows, "based_on": "0", "do": "preview"}).content.decode()
+    after = re.findall(r'<datalist id="paths">(.*?)</datalist>', html)[0]
+    for path in ("title", "customFields", "customFields[0].label", "odd.&quot;due.date&quot;"):
+        assert f'<option value="{path}">' in after
+
+
+def test_a_draft_without_its_board_says_so_where_samples_are_wanted(world: World, vendor: Vendor) -> None:
+    made = leankit(world, status="DRAFT", options={})
+    row = {name: [""] for name in ("key", "transform", "options", "default", "group")}
+    rows = {**row, "local": ["customer_name"], "external": ["title"], "direction": ["both"]}
+    address = reverse("hub:field_map", args=[made.pk, "card"])
+    html = world.client().post(address, {**rows, "based_on": "0", "do": "preview"}).content.decode()
+    assert "Board is missing." in html
 
 
 def test_changing_the_type_starts_the_status_table_over(world: World, vendor: Vendor) -> None:
