@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -46,20 +47,18 @@ def groups_for(integration: Integration) -> list[Group]:
 
 def with_kinds(bound: list[Bound], integration: Integration) -> list[Bound]:
     """Fill the choices of "kinds of records"."""
-    resources = registry.get(integration.connector).resources_of(integration.options)
-    types = record_types(integration)
     for index, each in enumerate(bound):
         if each.setting.name == "resource_types":
-            setting = type(each.setting)(
-                **{
-                    **vars(each.setting),
-                    "choices": [
-                        (r.name, f"{r.label} ↔ {types[r.name].replace('_', ' ')}") for r in resources
-                    ],
-                }
-            )
-            bound[index] = type(each)(setting, each.value, each.errors, each.now, each.is_stale)
+            setting = replace(each.setting, choices=_kind_choices(integration))
+            bound[index] = replace(each, setting=setting)
     return bound
+
+
+def _kind_choices(integration: Integration) -> list[tuple[str, str]]:
+    """Every kind of the system's, with what it is kept as here."""
+    resources = registry.get(integration.connector).resources_of(integration.options)
+    types = record_types(integration)
+    return [(each.name, f"{each.label} ↔ {types[each.name].replace('_', ' ')}") for each in resources]
 
 
 def offer_places(
