@@ -90,7 +90,7 @@ def kept_group(integration: Integration) -> Group:
     """What the kinds are kept as that fit several types of record."""
     resources = registry.get(integration.connector).resources_of(integration.options)
     settings = [
-        Setting(KEPT + each.name, f"{each.label} is kept as", "select", KEPT_HELP, type_choices(each))
+        Setting(KEPT + each.name, f"Keep each {each.label} as", "select", KEPT_HELP, type_choices(each))
         for each in resources
         if each.other_record_types
     ]
