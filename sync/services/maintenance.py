@@ -21,7 +21,7 @@ from integrations.models import (
     SyncJob,
     SyncLog,
 )
-from integrations.services.control import integrations_purge
+from integrations.services.deletion import integrations_purge
 from integrations.services.idempotency import answers_expire
 from integrations.services.logs import deliveries_expire, log_write, logs_expire
 from integrations.services.marks import mark_dirty

@@ -34,6 +34,7 @@ def addresses(visit: Visits, house: House) -> dict[str, str]:
         "jobs": "/admin/hub/jobs/",
         "pair": pair,
         "new integration": "/admin/hub/integrations/new/",
+        "import": "/admin/hub/integrations/import/",
     }
 
 
