@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Count, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, DecimalField, Subquery, Sum, Value
+from django.db.models.functions import Cast, Coalesce
 
 from boards.core.layout import Layout, Limit
 from boards.core.rules import limit_words, number_text
@@ -62,6 +62,7 @@ class Occupancy:
     counts: Mapping[str, int]
     stages: Mapping[str, Fill]
     cells: Mapping[tuple[str, str], Fill]
+    seq: int = 0  # of the last move that ``counts`` know of
 
     @property
     def lane_values(self) -> list[str]:
@@ -71,7 +72,7 @@ class Occupancy:
 
 def occupancy(board: Board, layout: Layout) -> Occupancy:
     """At most three queries, whatever the number of cards; filters are left aside."""
-    counts = stage_counts(board)
+    counts, seq = counted(board)
     sizes = _stage_sizes(board, layout)
     stages = {
         stage.key: Fill(
@@ -81,17 +82,23 @@ def occupancy(board: Board, layout: Layout) -> Occupancy:
         )
         for stage in layout.stages
     }  # fmt: skip
-    return Occupancy(counts, stages, _cells(board, layout))
+    return Occupancy(counts, stages, _cells(board, layout), seq)
 
 
 def stage_counts(board: Board) -> dict[str, int]:
-    """Cards per stage. Counted once, then carried on by the moves since: flat in the number of cards."""
+    """Cards per stage."""
+    return counted(board)[0]
+
+
+def counted(board: Board) -> tuple[dict[str, int], int]:
+    """Cards per stage, and the number of the last move that is in them. Counted once, then carried on by the moves
+    since: flat in the number of cards."""
     stream = stream_id(board)
     key = f"boards:counts:{stream}"
     known: tuple[int, dict[str, int]] | None = cache.get(key)
     last = Board.objects.values_list("last_seq", flat=True).get(pk=stream)
     if known is None or known[0] > last or last - known[0] > CARRIED_ON:
-        return _count(board, stream, key)
+        return _count(board, stream, key, last)
     seq, counts = known[0], dict(known[1])
     if last > seq:
         for event in events_of(stream, after=seq, until=last):
@@ -99,10 +106,10 @@ def stage_counts(board: Board) -> dict[str, int]:
                 counts[event.origin] = counts.get(event.origin, 0) - 1
                 counts[event.target] = counts.get(event.target, 0) + 1
         cache.set(key, (last, counts), 3600)
-    return {stage: count for stage, count in counts.items() if stage and count}
+    return {stage: count for stage, count in counts.items() if stage and count}, last
 
 
-def _count(board: Board, stream: UUID, key: str) -> dict[str, int]:
+def _count(board: Board, stream: UUID, key: str, last: int) -> tuple[dict[str, int], int]:
     """The number and the counts in one statement, so that they belong together."""
     seq = Board.objects.filter(pk=stream).values("last_seq")
     cards = cards_of(board.tenant_id, board.record_type)
@@ -110,7 +117,7 @@ def _count(board: Board, stream: UUID, key: str) -> dict[str, int]:
     counts = {row["stage"]: row["n"] for row in found}
     if found:
         cache.set(key, (found[0]["seq"], counts), 3600)
-    return counts
+    return counts, found[0]["seq"] if found else last
 
 
 def _stage_sizes(board: Board, layout: Layout) -> dict[str, Decimal]:
@@ -129,7 +136,12 @@ def _cells(board: Board, layout: Layout) -> dict[tuple[str, str], Fill]:
         return {}
     cards = cards_of(board.tenant_id, board.record_type).filter(stage__in=layout.keys)
     cards = cards.annotate(cell_lane=lane_expression(board.record_type, layout.lane_field))
-    size: Any = Count("pk") if layout.limit_by == "count" else Coalesce(Sum(layout.limit_by), Decimal(0))
+    number = DecimalField(max_digits=24, decimal_places=4)
+    size: Any = (
+        Count("pk")
+        if layout.limit_by == "count"
+        else Coalesce(Cast(Sum(layout.limit_by), number), Value(Decimal(0), number))
+    )
     found = {
         (stage.key, lane): Fill(limit=limit) for stage in layout.stages for lane, limit in stage.lanes.items()
     }

@@ -19,7 +19,7 @@ from boards.core.layout import Layout
 from boards.defaults import ASSIGNEE, layout_of
 from boards.models import Board, Move, Preference, SavedView
 from boards.services.cards import cards_of
-from boards.services.lanes import in_lane, lane_expression, lane_text, lanes_of_records
+from boards.services.lanes import in_lane, lane_expression, lane_text, lanes_are_ids, lanes_of_records
 from boards.services.moves import stream_id
 from workspace.kinds import record_spec
 from workspace.models import Member, Priority, Tenant
@@ -108,6 +108,11 @@ def filtered(board: Board, layout: Layout, filters: Filters) -> QuerySet[Any]:
     return rows
 
 
+def shown_counts(board: Board, layout: Layout, filters: Filters) -> dict[str, int]:
+    """Cards per stage that the filter lets through."""
+    return dict(filtered(board, layout, filters).values_list("stage").annotate(n=models.Count("pk")))
+
+
 def _with_person(rows: QuerySet[Any], kind: str, person: str) -> QuerySet[Any]:
     name = ASSIGNEE[kind]
     if kind == "task":
@@ -171,15 +176,21 @@ def cell_pages(
     board: Board, layout: Layout, named: Sequence[tuple[str, str]], filters: Filters
 ) -> dict[tuple[str, str], CardPage]:
     """The first cards of every (stage, lane), in one query for all cells."""
-    lane = lane_expression(board.record_type, layout.lane_field)
-    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(cell_lane=lane)
+    value = lane_expression(board.record_type, layout.lane_field)
+    rows = filtered(board, layout, filters).filter(stage__in=layout.keys).annotate(cell_lane=value)
     number = Window(RowNumber(), partition_by=[F("stage"), F("cell_lane")], order_by=["rank", "pk"])
+    shown = {lane for lane, _ in named}  # a board may have far more lanes than it shows
+    if lanes_are_ids(board.record_type, layout.lane_field):
+        rows = rows.filter(
+            Q(cell_lane__in=[UUID(lane) for lane in shown if lane]) | Q(cell_lane__isnull=True)
+        )
     rows = rows.annotate(number=number)
     size = max(1, min(CELL, IN_ALL // max(1, len(named) * len(layout.keys))))
     found = list(rows.filter(number__lte=size + 1).order_by("rank", "pk"))
     cells: dict[tuple[str, str], list[Any]] = {}
     for record in found:
-        cells.setdefault((record.stage, lane_text(record.cell_lane)), []).append(record)
+        if (lane := lane_text(record.cell_lane)) in shown:
+            cells.setdefault((record.stage, lane), []).append(record)
     return _pages(board, layout, cells, size)
 
 

@@ -1,7 +1,9 @@
-"""What each client makes of one address: Django's database, Celery's broker, a Redis's logical databases."""
+"""What each client makes of one address: Django's database, Celery's broker, a Redis's logical databases, networks."""
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -43,3 +45,16 @@ def celery_url(url: str) -> str:
     """Celery's spelling of a socket; other addresses stay as they are."""
     parts = urlsplit(url)
     return f"redis+socket://{parts.path}?virtual_host=0" if parts.scheme == "unix" else url
+
+
+def networks(name: str, texts: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks, as the variable ``name`` lists them."""
+    found = []
+    for text in filter(None, (each.strip() for each in texts)):
+        try:
+            found.append(ipaddress.ip_network(text, strict=False))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name}: {text} is neither an address nor a network like 10.0.0.0/8."
+            ) from error
+    return found

@@ -7,10 +7,14 @@ tasks; secrets are taken out here as the last net, whatever a caller passed in.
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Mapping, MutableMapping, Sequence
+from logging import LogRecord
+from logging.handlers import SysLogHandler
 from typing import Any
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
 SECRET_NAME = re.compile(
     r"(authorization|cookie|password|passwd|secret|token|api_?key|access_?key|credential|private_?key|fernet)",
@@ -23,6 +27,8 @@ IN_QUERY = re.compile(r"([?&](?:[\w-]*(?:token|key|secret|password|signature)[\w
 IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@", re.I)
 HIDDEN = "[redacted]"
 DEPTH_LIMIT = 6
+#: characters of a line to syslog: a datagram takes 64 KB, and most receivers far less
+LONGEST_DATAGRAM = 8000
 
 
 def redact_text(text: str) -> str:
@@ -100,8 +106,31 @@ def configure_structlog() -> None:
     )
 
 
-def logging_config(*, form: str, level: str) -> dict[str, Any]:
-    """Django's LOGGING. ``form`` is ``json`` or ``human``."""
+class DatagramHandler(SysLogHandler):
+    """One line per datagram, cut so that it fits; nobody waits for a receiver, and one that is away costs only lines."""
+
+    append_nul = False
+    ident = "lockstep: "
+
+    def format(self, record: LogRecord) -> str:
+        return super().format(record)[:LONGEST_DATAGRAM]
+
+
+def syslog_address(host: str, port: int) -> tuple[str, int] | None:
+    """Where to send lines, its name looked up once, not with each line; None without a host."""
+    if not host:
+        return None
+    if not 0 < port < 65_536:
+        raise ImproperlyConfigured("SYSLOG_PORT must be between 1 and 65535.")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise ImproperlyConfigured(f"SYSLOG_HOST: there is no address for {host}.") from error
+    return str(found[0][4][0]), port
+
+
+def logging_config(*, form: str, level: str, syslog: tuple[str, int] | None = None) -> dict[str, Any]:
+    """Django's LOGGING. ``form`` is ``json`` or ``human``; ``syslog`` gets the same lines by UDP."""
     renderer: Sequence[Any]
     if form == "json":
         renderer = [
@@ -115,6 +144,9 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
             redact_event,
             structlog.dev.ConsoleRenderer(colors=False, sort_keys=False),
         ]
+    handlers: dict[str, Any] = {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}}
+    if syslog:
+        handlers["syslog"] = {"()": DatagramHandler, "address": syslog, "formatter": "lines"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -125,8 +157,8 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": [*shared_processors(), structlog.stdlib.ExtraAdder()],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-        "root": {"handlers": ["stderr"], "level": level},
+        "handlers": handlers,
+        "root": {"handlers": list(handlers), "level": level},
         "loggers": {
             "django": {"level": level, "propagate": True, "handlers": []},
             "django.server": {"level": level, "propagate": True, "handlers": []},

@@ -16,9 +16,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from environs import Env
 
-from config.addresses import celery_url, database, redis_database
+from config.addresses import celery_url, database, networks, redis_database
 from config.embedded import BASE_DIR, broker_socket, data_dir, read_secrets
-from config.logs import configure_structlog, logging_config
+from config.logs import configure_structlog, logging_config, syslog_address
 
 env = Env()
 
@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "live.apps.LiveConfig",
     "workspace.apps.WorkspaceConfig",
     "integrations.apps.IntegrationsConfig",
+    "monitoring.apps.MonitoringConfig",
     "conflicts.apps.ConflictsConfig",
     "boards.apps.BoardsConfig",
     "sync.apps.SyncConfig",
@@ -311,6 +312,9 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatusEnum": "integrations.models.DeliveryStatus",
         "MappingStateEnum": "integrations.models.MappingState",
         "StrategyEnum": "integrations.models.ConflictStrategy",
+        "AlertStateEnum": "monitoring.models.AlertState",
+        "NotificationStateEnum": "monitoring.models.NotificationState",
+        "ChannelEnum": "monitoring.models.Channel",
         "DirectionEnum": "integrations.models.SyncDirection",
         "BeginAsEnum": [("ACTIVE", "Active"), ("DRAFT", "Setup incomplete")],
         "SettableStatusEnum": [("ACTIVE", "Active"), ("PAUSED", "Paused"), ("DISABLED", "Disabled")],
@@ -401,6 +405,14 @@ LOCKSTEP_WEBHOOK_MAX_BYTES: int = env.int("LOCKSTEP_WEBHOOK_MAX_BYTES", 1024 * 1
 LOCKSTEP_WEBHOOK_TOLERANCE_SECONDS: int = env.int("LOCKSTEP_WEBHOOK_TOLERANCE_SECONDS", 300)
 LOCKSTEP_RESPONSE_MAX_BYTES: int = env.int("LOCKSTEP_RESPONSE_MAX_BYTES", 10 * 1024 * 1024)
 
+# --- Metrics: neither set, nobody may ask -----------------------------------------------------------------------
+
+LOCKSTEP_METRICS_TOKEN: str = env.str("LOCKSTEP_METRICS_TOKEN", "")
+LOCKSTEP_METRICS_ALLOW = networks(
+    "LOCKSTEP_METRICS_ALLOW",
+    env.list("LOCKSTEP_METRICS_ALLOW", []),
+)
+
 # --- Logs --------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO").upper()
@@ -410,7 +422,9 @@ if LOG_FORMAT not in ("json", "human"):
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     raise ImproperlyConfigured("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 configure_structlog()
-LOGGING = logging_config(form=LOG_FORMAT, level=LOG_LEVEL)
+SYSLOG_HOST: str = env.str("SYSLOG_HOST", "")
+SYSLOG_PORT: int = env.int("SYSLOG_PORT", 514)
+LOGGING = logging_config(form=LOG_FORMAT, level=LOG_LEVEL, syslog=syslog_address(SYSLOG_HOST, SYSLOG_PORT))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says it all

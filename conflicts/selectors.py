@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -53,9 +53,13 @@ def tallies(tenant: Tenant, now: datetime) -> dict[UUID, Tally]:
     counted = (
         rows.order_by()
         .values_list("integration_id")
-        .annotate(open=Count("pk", filter=is_open), settled=Count("pk", filter=is_settled))
+        .annotate(
+            open=Count("pk", filter=is_open),
+            settled=Count("pk", filter=is_settled),
+            oldest=Min("created_at", filter=is_open),
+        )
     )
-    return {integration_id: Tally(waiting, settled) for integration_id, waiting, settled in counted}
+    return {pk: Tally(waiting, settled, oldest) for pk, waiting, settled, oldest in counted}
 
 
 def conflict_rows(tenant: Tenant, params: Any, *, user: Any, now: datetime) -> QuerySet[ConflictResolution]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from integrations.health import DEGRADED_FROM, HEALTHY_FROM, Health, HealthStatus, Verdict
 from integrations.models import BreakerState, Integration, IntegrationStatus, JobStatus, MappingState
 
 
@@ -15,9 +16,6 @@ class Word(NamedTuple):
     icon: str
 
 
-HEALTHY_FROM = 90
-DEGRADED_FROM = 70
-
 _INTEGRATION = {
     IntegrationStatus.DRAFT: Word("Setup incomplete", "muted", "construction"),
     IntegrationStatus.PAUSED: Word("Paused", "muted", "pause_circle"),
@@ -27,6 +25,18 @@ _INTEGRATION = {
     IntegrationStatus.ACTIVE: Word("Healthy", "good", "check_circle"),
 }
 _CIRCUIT_OPEN = Word("Circuit open", "bad", "power_off")
+
+_HEALTH = {
+    HealthStatus.HEALTHY: Word("Healthy", "good", "check_circle"),
+    HealthStatus.DEGRADED: Word("Degraded", "warn", "warning"),
+    HealthStatus.UNHEALTHY: Word("Unhealthy", "bad", "error"),
+}
+_VERDICT = {
+    Verdict.PASS: Word("Pass", "good", "check_circle"),
+    Verdict.WARN: Word("Warn", "warn", "warning"),
+    Verdict.FAIL: Word("Fail", "bad", "cancel"),
+}
+_NOT_MEASURED = Word("Not measured", "muted", "remove")
 
 _MAPPING = {
     MappingState.SYNCED: Word("Synced", "good", "check_circle"),
@@ -69,9 +79,20 @@ def integration_word(status: str, *, health: float | None = None, breaker: str =
     return word
 
 
-def word_of(integration: Integration, *, health: float | None = None) -> Word:
+def word_of(integration: Integration, health: Health | None) -> Word:
     """``integration_word`` of a row."""
-    return integration_word(integration.status, health=health, breaker=integration.breaker_state)
+    score = None if health is None else health.score
+    return integration_word(integration.status, health=score, breaker=integration.breaker_state)
+
+
+def health_word(status: HealthStatus) -> Word:
+    """The word for a health score by itself; the integration's own word takes more into account."""
+    return _HEALTH[status]
+
+
+def verdict_word(verdict: Verdict | None) -> Word:
+    """The word for one indicator of the health score."""
+    return _NOT_MEASURED if verdict is None else _VERDICT[verdict]
 
 
 def mapping_word(state: str | None) -> Word:

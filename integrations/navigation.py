@@ -38,6 +38,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(request, "My tasks", "checklist", "hub:my_tasks"),
                 _item(request, "Conflicts", "call_split", "desk:list", badge="conflicts"),
                 _item(request, "Rules", "rule", "desk:rules"),
+                _item(request, "Alerts", "notifications", "alerts:list", badge="alerts"),
                 _item(request, "Mappings", "link", "hub:mappings"),
                 _item(request, "Sync log", "receipt_long", "hub:logs"),
                 _item(request, "Jobs", "pending_actions", "hub:jobs"),

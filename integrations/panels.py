@@ -23,15 +23,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Tally:
-    """Of one integration: how many are open, and how many were settled in the last 24 hours."""
+    """Of one integration: how many are open, how many were settled in the last 24 hours, since when the oldest waits."""
 
     open: int = 0
     settled: int = 0
+    oldest_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Counter:
-    """Something open that is counted per integration: conflicts, for one. ``counts`` is one query."""
+    """Something open that is counted per integration: conflicts, for one. ``counts`` is one query.
+
+    What concerns no single integration is counted under the tenant's own id.
+    """
 
     key: str
     label: str
@@ -39,6 +43,7 @@ class Counter:
     link: Callable[[Integration | None], str]
     settled_label: str = ""
     settled_link: Callable[[], str] | None = None
+    is_on_cards: bool = True
 
 
 @dataclass(frozen=True)

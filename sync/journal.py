@@ -23,6 +23,7 @@ def log_pair(
 ) -> None:
     """Write what was done to one pair, and publish it to the tenant's room."""
     mapping = work.mapping
+    exchange = exchange_of(work, error) or {}
     sides = set(work.field_changes)
     status = LogStatus.SUCCESS
     if error is not None:
@@ -51,9 +52,10 @@ def log_pair(
         field_changes=work.field_changes,
         error_code=error.code if error else "",
         error_trace=getattr(error, "trace", ""),
-        http_status=error.status if error else None,
+        http_status=error.status if error else exchange.get("status"),
+        duration_ms=exchange.get("duration_ms"),
         retry_count=mapping.attempts,
-        exchange=exchange_of(work, error),
+        exchange=exchange or None,
         correlation_id=work.correlation_id or "",
         now=runtime().now(),
     )

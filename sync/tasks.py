@@ -59,6 +59,7 @@ def retry_sweep() -> None:
 @shared_task(name="sync.health_check")
 def health_check() -> None:
     maintenance.health_check()
+    webhooks.silences_watch()
 
 
 @shared_task(name="sync.clean_logs")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
+from django.core.exceptions import PermissionDenied
 
 from .access import Action, current_membership, memberships_of, role_may
 
@@ -42,7 +43,10 @@ def register_permissions(label: str, actions: dict[str, Action]) -> None:
 
 
 class MembershipBackend(BaseBackend):
-    """Answers ``has_perm`` for members; whoever is no member is left to the other backends."""
+    """Answers ``has_perm`` for members, and ends the question there: Django's own permissions and groups are not asked.
+
+    Whoever is no member is left to the other backends.
+    """
 
     def get_user(self, user_id: Any) -> Any:
         """Sessions name the backend that signed them in; tests sign in with the first one that has this."""
@@ -51,14 +55,20 @@ class MembershipBackend(BaseBackend):
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         action = _action_of(perm)
         role = _role_of(user_obj)
-        if action is None or role is None or not role_may(role, action):
+        if role is None:
             return False
+        if action is None or not role_may(role, action):
+            raise PermissionDenied
         tenant_id = getattr(obj, "tenant_id", None)
         found = current_membership(user_obj)
         return tenant_id is None or found is None or tenant_id == found.tenant_id
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        return app_label in PERMISSIONS and _role_of(user_obj) is not None
+        if _role_of(user_obj) is None:
+            return False
+        if app_label not in PERMISSIONS:
+            raise PermissionDenied
+        return True
 
 
 def _action_of(perm: str) -> Action | None:

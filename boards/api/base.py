@@ -69,6 +69,11 @@ class BoardView(TenantView):
         row.tenant = self.tenant
         return row
 
+    def stream(self) -> Board:
+        """The board that carries the events of the one that is meant."""
+        board = self.board()
+        return board if board.is_default else board_open(self.tenant, board.record_type)
+
     def actor(self, board: Board, session: str = "") -> Actor:
         return Actor(
             user=self.request.user,

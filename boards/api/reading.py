@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from boards.core.layout import Layout, plain
 from boards.models import Board
-from boards.occupancy import Fill, occupancy, stage_counts
+from boards.occupancy import Fill, counted, occupancy
 from boards.selectors import (
     BadCursor,
     CardPage,
@@ -26,6 +26,7 @@ from boards.selectors import (
     history,
     layout_for,
     moves_after,
+    shown_counts,
 )
 from boards.services.configuring import board_add
 from boards.services.locks import locks_of, present
@@ -92,7 +93,7 @@ class BoardStateView(BoardView):
         """The board: its stages with the first cards of each, and the number to listen on from."""
         board = self.board()
         layout, now, filters = layout_for(board), timezone.now(), self.filters()
-        counts = stage_counts(board)
+        counts, seq = counted(board)
         buttons = undoable(board, request.user)
         pages = column_pages(board, layout, filters)
         stages = [
@@ -105,7 +106,7 @@ class BoardStateView(BoardView):
         ]
         return Response(
             {
-                "id": board.pk, "type": board.record_type, "name": board.name, "room": board.room, "seq": board.last_seq,
+                "id": board.pk, "type": board.record_type, "name": board.name, "room": board.room, "seq": seq,
                 "config_version": board.config_version, "rights": sorted(self.actor(board).rights), "stages": stages,
                 "unplaced": unplaced(layout, counts), "locks": locks_of(board, now), "here": present(board, now),
                 "undo": buttons.undo, "redo": buttons.redo,
@@ -140,13 +141,16 @@ class StageCardsView(BoardView):
 class FillsView(BoardView):
     serializer_class = FillsOut
 
-    @extend_schema(operation_id="kanban_fills")
+    @extend_schema(operation_id="kanban_fills", parameters=FILTERS)
     def get(self, request: Request, record_type: str) -> Response:
-        """How full columns and lanes are, and what their limits say to it; filters are left aside."""
-        board = self.board()
-        found = occupancy(board, layout_for(board))
+        """How full columns and lanes are, and what their limits say to it, filters left aside; and how many cards per
+        stage a filter lets through."""
+        board, filters = self.board(), self.filters()
+        layout = layout_for(board)
+        found = occupancy(board, layout)
         return Response(
             {
+                "shown": shown_counts(board, layout, filters) if filters else {},
                 "stages": [{"stage": stage, **fill_out(fill)} for stage, fill in found.stages.items()],
                 "cells": [
                     {"stage": stage, "lane": lane, **fill_out(fill)}
@@ -172,7 +176,7 @@ class MovesView(BoardView):
     )  # fmt: skip
     def get(self, request: Request, record_type: str) -> Response:
         """Moves after a number, oldest first: for a client that missed some."""
-        board = self.board()
+        board = self.stream()
         moves = moves_after(board, self.number("after", 0, 10**18))
         found = [move_as_dict(move, person(move.user)) for move in moves]
         return Response({"moves": found, "last_seq": board.last_seq})

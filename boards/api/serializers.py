@@ -157,6 +157,9 @@ class CellFillOut(FillOut):
 class FillsOut(serializers.Serializer[Any]):
     stages = FillOut(many=True)
     cells = CellFillOut(many=True)
+    shown = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Cards that the filter lets through."
+    )
 
 
 class BoardOut(serializers.Serializer[Any]):

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from boards.core.metrics import DEFINITIONS, Figures
 from boards.core.replay import columns
 from boards.models import PeriodKind, StageMetric
+from boards.selectors import layout_for
 from boards.services.checks import repair, verify
 from boards.services.errors import NotAllowed
 from boards.services.rollup import figures_of
@@ -55,14 +56,14 @@ class MetricsView(TimedView):
     )
     def get(self, request: Request, record_type: str) -> Response:
         """Figures of a time (30 days unless said), or, with ``period``, the kept ones of each hour, day or week."""
-        board, now = self.board(), timezone.now()
+        board, now = self.stream(), timezone.now()
         until = self.instant("until", now) or now
         since = self.instant("since", until - timedelta(days=30)) or until
         if since >= until:
             raise ValidationError({"since": ["This must be before until."]})
         kind = request.query_params.get("period")
         if kind is None:
-            return Response(figures_out(figures_of(board, since, until)))
+            return Response(figures_out(figures_of(board, since, until, layout=layout_for(self.board()))))
         if kind not in PeriodKind.values:
             raise ValidationError({"period": [f"This must be one of {', '.join(PeriodKind.values)}."]})
         rows = StageMetric.objects.filter(board=board, period=kind, since__gte=since, since__lt=until)
@@ -82,7 +83,7 @@ class StateView(TimedView):
     )
     def get(self, request: Request, record_type: str) -> Response:
         """The board as it was: after a move's number or at a time; card ids per stage in order."""
-        board = self.board()
+        board = self.stream()
         number = self.number("seq", -1, 10**18)
         state, seq = state_at(
             board.pk, seq=None if number < 0 else min(number, board.last_seq), at=self.instant("at", None)
@@ -97,7 +98,7 @@ class SnapshotView(TimedView):
     @extend_schema(operation_id="kanban_snapshot", request=None)
     def post(self, request: Request, record_type: str) -> Response:
         """Keep the board as it is now; nothing to do if nothing moved since the last snapshot."""
-        board = self.board()
+        board = self.stream()
         if "configure" not in self.actor(board).rights:
             raise NotAllowed("Your role does not let you keep snapshots of this board.")
         made = snapshot_take(board=board, now=timezone.now())
@@ -111,11 +112,11 @@ class ConsistencyView(TimedView):
     @extend_schema(operation_id="kanban_verify")
     def get(self, request: Request, record_type: str) -> Response:
         """Does the board agree with its events? Every difference by name."""
-        return Response(verify(self.board(), timezone.now()).as_dict())
+        return Response(verify(self.stream(), timezone.now()).as_dict())
 
     @extend_schema(operation_id="kanban_repair", request=RepairIn)
     def post(self, request: Request, record_type: str) -> Response:
         """Make them agree, keeping what the records say or what the events say."""
         keep = self.valid(RepairIn)["keep"]
-        board = self.board()
+        board = self.stream()
         return Response(repair(board=board, actor=self.actor(board), now=timezone.now(), keep=keep).as_dict())

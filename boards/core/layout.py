@@ -185,6 +185,8 @@ class _Reader:
                 self.fault(f"rights.{right}", f"This must be one of {', '.join(RIGHTS)}.")
             elif not isinstance(roles, Sequence) or any(role not in ROLES for role in roles):
                 self.fault(f"rights.{right}", f"Roles are {', '.join(ROLES)}.")
+            elif right == "configure" and not roles:
+                self.fault("rights.configure", "Somebody must be able to configure the board.")
             else:
                 found[str(right)] = tuple(roles)
         return found

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from boards.core.layout import Stage
+from boards.core.layout import Stage, StageKind
 from boards.core.replay import columns
 from boards.core.rules import allowed_targets
 from boards.defaults import stage_names
@@ -33,6 +32,7 @@ from boards.selectors import (
     column_pages,
     filtered,
     own_settings,
+    shown_counts,
 )
 from boards.services.checks import last_check
 from boards.services.errors import BoardError
@@ -96,7 +96,6 @@ class BoardPage(BoardBase):
         filters, now = filters_of(request), timezone.now()
         live_after = last_seq_of(self.board.room)  # before the cards: what happens in between comes again
         changes_after = last_seq_of(sync_room(self.tenant.pk))
-        last_seq = Board.objects.values_list("last_seq", flat=True).get(pk=self.stream().pk)
         full = occupancy(self.board, self.layout)
         own = own_settings(self.board, request.user, self.layout)
         found = self.columns(full, filters, own.collapsed)
@@ -109,7 +108,7 @@ class BoardPage(BoardBase):
             **self.common(), **self.choices(), "columns": found, "unplaced": unplaced, "filters": filters, "own": own,
             "present": present(self.board, now), "buttons": undoable(self.board, request.user),
             "check": last_check(self.stream()), "live_room": self.board.room, "live_after": live_after, "live_on": "",
-            "query": request.GET.urlencode(), "data": self.data(last_seq, now, full),
+            "query": request.GET.urlencode(), "data": self.data(now, full),
             "lane_rows": self.lane_rows(found), "hidden_lanes": hidden_lanes(full),
             "changes_room": sync_room(self.tenant.pk), "changes_after": changes_after,
         }  # fmt: skip
@@ -119,7 +118,7 @@ class BoardPage(BoardBase):
         named = lanes(self.board, self.layout, full.lane_values)
         cells = cell_pages(self.board, self.layout, named, filters) if named else {}
         pages = {} if named else column_pages(self.board, self.layout, filters)
-        shown = self.shown(filters) if filters else None
+        shown = shown_counts(self.board, self.layout, filters) if filters else None
         found = []
         for stage in self.layout.stages:
             fill = full.stages[stage.key]
@@ -137,11 +136,6 @@ class BoardPage(BoardBase):
             found.append(Column(stage, fill, matching, stage.key in collapsed, parts))
         return found
 
-    def shown(self, filters: Filters) -> dict[str, int]:
-        """Cards per stage that the filter lets through."""
-        rows = filtered(self.board, self.layout, filters).values_list("stage")
-        return dict(rows.annotate(n=Count("pk")))
-
     def lane_rows(self, found: list[Column]) -> list[tuple[str, str, list[tuple[Column, LaneCell]]]]:
         """The same cells, lane by lane; one nameless row without lanes."""
         if not found:
@@ -151,11 +145,11 @@ class BoardPage(BoardBase):
             for index, cell in enumerate(found[0].cells)
         ]
 
-    def data(self, last_seq: int, now: datetime, full: Occupancy) -> dict[str, Any]:
+    def data(self, now: datetime, full: Occupancy) -> dict[str, Any]:
         """What the scripts start from."""
         return {
             "board": str(self.board.pk), "type": self.board.record_type, "tenant": str(self.tenant.pk),
-            "seq": last_seq, "version": self.board.config_version, "room": self.board.room,
+            "seq": full.seq, "version": self.board.config_version, "room": self.board.room,
             "me": self.request.user.pk, "rights": sorted(self.rights_here),
             "stages": [
                 {"key": stage.key, "name": stage.name, "soft": stage.limit.soft, "hard": stage.limit.hard,
@@ -177,9 +171,14 @@ class BoardPage(BoardBase):
 
         model = record_spec(self.board.record_type).model
         titles = {row.pk: str(row) for row in model._default_manager.filter(tenant=self.tenant, pk__in=ids)}
+        names = stage_names(self.board.record_type)
+        hidden = [
+            Stage(key, f"{names.get(key, key)} (unplaced)", StageKind.ACTIVE, "grey")
+            for key in ordered if key not in self.layout.by_key
+        ]  # fmt: skip
         past = [
             (stage, len(ordered.get(stage.key, ())), [titles.get(card, "a card that is gone") for card in ordered.get(stage.key, ())[:PAST_CARDS]])
-            for stage in self.layout.stages
+            for stage in [*hidden, *self.layout.stages]
         ]  # fmt: skip
         return self.render("boards/past.html", {**self.common(), "past": past, "at": at, "seq": seq})
 
@@ -217,11 +216,13 @@ class CardsFragment(BoardBase):
         if filters:
             rows = filtered(self.board, self.layout, filters).filter(pk__in=ids)
             matching = set(rows.values_list("pk", flat=True))
-            found = [card for card in found if card.id in matching]
+            found = [card for card in found if card.id in matching or card.stage not in self.layout.by_key]
         return CardPage(tuple(found))
 
     def _page(self, filters: Filters) -> CardPage:
         asked = self.request.GET
+        if asked.get("stage") not in self.layout.by_key:
+            filters = Filters()  # the Unplaced tray leaves them aside
         return column_page(
             self.board, self.layout, asked.get("stage", ""), cursor=asked.get("cursor", ""), filters=filters
         )

@@ -21,7 +21,7 @@ from boards.selectors import filtered
 from boards.services.rollup import figures_of, zone_of
 from boards.services.snapshots import events_of
 from integrations.pages.csvfile import csv_response
-from integrations.templatetags.hub import span
+from integrations.wording import span
 from workspace.kinds import record_spec
 
 from .base import BoardBase, filters_of
@@ -86,7 +86,7 @@ class FiguresBase(BoardBase):
 
     @cached_property
     def figures(self) -> metrics.Figures:
-        return figures_of(self.stream(), self.since, self.until, self.events, self.cards)
+        return figures_of(self.stream(), self.since, self.until, self.events, self.cards, self.layout)
 
     @cached_property
     def flow(self) -> list[tuple[date, dict[str, int]]]:
@@ -173,7 +173,7 @@ class FiguresBase(BoardBase):
         rows = rows.select_related("user")
         if self.cards is not None:
             rows = rows.filter(record_id__in=self.cards)
-        found = list(rows.order_by("-seq")[:SHOWN])
+        found = list(rows.order_by("-seq"))
         titles = self.titles(move.record_id for move in found)
         return ["When", "Card", "Into", "By", "Reason"], [
             [f"{move.at.astimezone(self.zone):%Y-%m-%d %H:%M}", self.linked(move.record_id, titles),

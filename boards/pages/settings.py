@@ -14,7 +14,7 @@ from boards.defaults import LANES, SIZES, stage_names
 from boards.occupancy import lanes, stage_counts
 from boards.services.actors import DEFAULT_RIGHTS
 from boards.services.configuring import board_add, config_update
-from boards.services.errors import BoardError
+from boards.services.errors import BoardError, StaleConfig
 from integrations.pages.base import as_number
 from workspace.access import Action
 
@@ -54,21 +54,29 @@ class SettingsPage(BoardBase):
                 name=asked.get("name"), relocate=relocate,
             )  # fmt: skip
         except BoardError as refused:
-            facts = refused.facts
+            facts, problem = refused.facts, refused.message
+            if isinstance(
+                refused, StaleConfig
+            ):  # what was typed is kept, and can be saved over what is there now
+                version, problem = (
+                    facts["current"]["version"],
+                    f"{problem} Saving again replaces their settings.",
+                )
             return self.form(
                 config,
                 version,
-                refused.message,
+                problem,
                 facts.get("errors", {}),
                 facts.get("stages", {}),
                 refused.status,
+                name=asked.get("name"),
             )
         self.say("The board is configured.")
         return HttpResponseRedirect(self.address("board"))
 
     def form(
         self, config: dict[str, Any], version: int, problem: str = "", errors: dict[str, list[str]] | None = None,
-        leaving: dict[str, int] | None = None, status: int = 200,
+        leaving: dict[str, int] | None = None, status: int = 200, name: str | None = None,
     ) -> HttpResponse:  # fmt: skip
         names, counts = stage_names(self.board.record_type), stage_counts(self.board)
         shown = [stage["key"] for stage in config["stages"]]
@@ -84,6 +92,7 @@ class SettingsPage(BoardBase):
         ]  # fmt: skip
         context = {
             **self.common("Settings", "settings"), "rows": rows, "config": config, "version": version,
+            "name": self.board.name if name is None else name,
             "problem": problem, "errors": errors or {}, "leaving": leaving or {}, "colours": COLOURS,
             "kinds": list(StageKind), "sizes": SIZES.get(self.board.record_type, ()),
             "lane_fields": LANES[self.board.record_type], "names": names, "all_moves": config["transitions"] is None,
@@ -152,7 +161,7 @@ def config_of(asked: QueryDict, record_type: str, old: dict[str, Any]) -> dict[s
                 },
             )
         )
-    stages.sort(key=lambda pair: pair[0])
+    stages.sort(key=lambda pair: pair[0] if isinstance(pair[0], int) else 99)
     every = asked.get("all_moves") == "on"
     transitions = (
         None if every else {stage["key"]: asked.getlist(f"to-{stage['key']}") for _, stage in stages}

@@ -175,6 +175,9 @@ def repair(*, board: Board, actor: Actor, now: datetime, keep: str = "records") 
         bad = {one["stage"] for one in report.same_rank} | _stages_of(board, report.unreadable_ranks)
         for stage in sorted(bad):
             _rerank(board, stage, now)
+    cache.delete(
+        f"boards:counts:{board.pk}"
+    )  # counted from the records; the new events would move cards once more
     return verify(board, now)
 
 
@@ -243,4 +246,5 @@ def _rerank(board: Board, stage: str, now: datetime) -> None:
 
     rows = cards_of(board.tenant_id, board.record_type).filter(stage=stage).order_by("rank", "pk")
     column = list(rows.values_list("pk", flat=True))
-    ranks_give(board, column, ranks.spread(None, None, len(column), random.SystemRandom()), now)
+    moves = ranks_give(board, column, ranks.spread(None, None, len(column), random.SystemRandom()), now)
+    moves_announce(board.room, board.tenant_id, board.pk, moves, "")

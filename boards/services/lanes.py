@@ -33,6 +33,13 @@ def lane_expression(record_type: str, lane_field: str) -> Any:
     return F(f"{lane_field}{_FIRST}") if isinstance(field, SetField) else F(field.attname)
 
 
+def lanes_are_ids(record_type: str, lane_field: str) -> bool:
+    """Whether the lane of a row is a UUID in a column, null for none."""
+    if lane_field == BY_INTEGRATION:
+        return True
+    return bool(record_spec(record_type).model._meta.get_field(lane_field).is_relation)
+
+
 def in_lane(rows: QuerySet[Any], record_type: str, lane_field: str, lane: str) -> QuerySet[Any]:
     """Only the cards of one lane; "" is the lane of cards without a value."""
     if lane_field == BY_INTEGRATION:
@@ -47,11 +54,12 @@ def in_lane(rows: QuerySet[Any], record_type: str, lane_field: str, lane: str) -
     if isinstance(field, SetField):
         return rows.filter(**{f"{lane_field}{_FIRST}": lane}) if lane else rows.filter(**{lane_field: []})
     if field.is_relation:
-        return (
-            rows.filter(**{f"{lane_field}_id": lane})
-            if lane
-            else rows.filter(**{f"{lane_field}__isnull": True})
-        )
+        if not lane:
+            return rows.filter(**{f"{lane_field}__isnull": True})
+        try:
+            return rows.filter(**{f"{lane_field}_id": UUID(lane)})
+        except ValueError:
+            return rows.none()
     return rows.filter(**{lane_field: lane})
 
 
@@ -111,6 +119,12 @@ def lane_values(state: RecordState, lane_field: str, lane: str) -> dict[str, Any
     old = state.values.get(lane_field)
     if isinstance(old, list | tuple):
         others = [member for member in old if member != lane_text(old)]
+        if lane and any(
+            member < lane for member in others
+        ):  # the first decides: it would come into another lane
+            raise BadMove(
+                "This card has several values there, and another one decides its lane. Change them on its own page."
+            )
         return {lane_field: sorted({*others, lane})} if lane else {lane_field: []}
     return {lane_field: lane or None}
 

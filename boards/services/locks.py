@@ -53,6 +53,7 @@ def lock_renew(*, board: Board, card: UUID, actor: Actor, now: datetime) -> Card
         held = CardLock.objects.filter(record_id=card, expires_at__gt=now).select_related("holder").first()
         by = f" {person(held.holder)} has it now." if held else " Take it again to go on."
         raise LockExpired(f"Your lock on this card has run out.{by}", card=str(card))
+    _tell(board, card, "locked", actor, now + LEASE)  # boards show it only as long as they know it to last
     return CardLock.objects.select_related("holder").get(record_id=card)
 
 

@@ -8,7 +8,7 @@ place exactly one comes in.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -97,6 +97,7 @@ class Wish:
     command_id: UUID = field(default_factory=new_id)
     undoes: UUID | None = None
     places: tuple[tuple[str, str], ...] = ()  # (stage, rank) per card, for undo of many
+    values: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)  # of lanes, for undo
 
 
 def card_move(
@@ -191,10 +192,13 @@ class _Carry:
         places = self._places()
         values = self._write(places)
         number = numbers_take(len(self.cards), board_id=stream_id(self.board))
-        if number.board_id == self.board.pk and number.config_version != self.board.config_version:
+        version = number.config_version
+        if number.board_id != self.board.pk:  # a further board has a configuration of its own
+            version = Board.objects.values_list("config_version", flat=True).get(pk=self.board.pk)
+        if version != self.board.config_version:
             raise _ConfigChanged
-        worst = self._look_again(places)
-        moves = self._events(places, number.last_seq, worst)
+        worst, full = self._look_again(places)
+        moves = self._events(places, number.last_seq, full)
         moves_insert(moves)
         by = person(self.wish.actor.user)
         moves_announce(self.board.room, self.board.tenant_id, number.board_id, moves, by)
@@ -326,6 +330,7 @@ class _Carry:
             values: dict[str, Any] = {"stage": stage, "rank": rank}
             if lane is not None and lane != self._lanes()[state.id]:
                 values |= lanes.lane_values(state, lane_field, lane)
+            values |= self.wish.values.get(state.id, {})
             writes.append(RecordWrite(state.id, values, state))
         token = own_write.set(True)
         try:
@@ -342,9 +347,13 @@ class _Carry:
                 raise stale(self.board, state)
         return {result.record_id: {**result.values, "revision": result.revision} for result in results}
 
-    def _look_again(self, places: Sequence[tuple[str, str]]) -> Load | None:
-        """Under the lock: is a card somebody else's just now, and how full are the columns with these cards?"""
-        wish, cells = self.wish, self._cells(places)
+    def _look_again(self, places: Sequence[tuple[str, str]]) -> tuple[Load | None, dict[UUID, Load]]:
+        """Under the lock: is a card somebody else's just now, and how full are the columns with these cards? The worst
+        of all limits, and the worst of each card that came over one."""
+        wish, cells_of = self.wish, self._cells(places)
+        cells = list(
+            {(cell.stage, cell.lane): cell for found in cells_of.values() for cell in found}.values()
+        )
         actor = wish.actor
         locked, totals = loads.look(
             self.board,
@@ -363,14 +372,21 @@ class _Carry:
                 now=wish.now,
             )
             raise _locked(others.select_related("holder").first(), self.layout)
-        worst = rules.worst([Load(cell, total) for cell, total in zip(cells, totals, strict=True)])
+        load_of = {
+            (cell.stage, cell.lane): Load(cell, total) for cell, total in zip(cells, totals, strict=True)
+        }
+        worst = rules.worst(list(load_of.values()))
         if worst is not None and worst.over is Over.HARD and not wish.override:
             raise ColumnFull(
                 sentence_of(self.board, self.layout, worst),
                 stage=worst.cell.stage, lane=worst.cell.lane, limit=worst.cell.limit.hard,
                 may_override="override" in actor.rights,
             )  # fmt: skip
-        return worst
+        own = {
+            card: rules.worst([load_of[cell.stage, cell.lane] for cell in found])
+            for card, found in cells_of.items()
+        }
+        return worst, {card: load for card, load in own.items() if load is not None and load.over}
 
     def _lanes(self) -> dict[UUID, str]:
         """The lane in which each card is, looked up when somebody first asks."""
@@ -378,23 +394,26 @@ class _Carry:
             self.lane_of = lanes.lanes_of_states(self.board, self.layout.lane_field, self.cards)
         return self.lane_of
 
-    def _cells(self, places: Sequence[tuple[str, str]]) -> list[rules.Cell]:
-        """The limited cells into which a card comes from elsewhere."""
-        found: dict[tuple[str, str | None], rules.Cell] = {}
+    def _cells(self, places: Sequence[tuple[str, str]]) -> dict[UUID, list[rules.Cell]]:
+        """Per card the limited cells into which it comes from elsewhere."""
+        found: dict[UUID, list[rules.Cell]] = {}
         lane_field, wanted = self.layout.lane_field, self.wish.target.lane
         for state, (stage, _) in zip(self.cards, places, strict=True):
             old_lane = self._lanes()[state.id] if lane_field else None
             lane = wanted if wanted is not None else old_lane
+            if lane_field in (back := self.wish.values.get(state.id, {})):
+                lane = lanes.lane_text(back[lane_field])
             for cell in rules.limited_cells(self.layout, stage, lane):
                 moved_in = state.values["stage"] != stage or (cell.lane is not None and old_lane != lane)
                 if moved_in:
-                    found[cell.stage, cell.lane] = cell
-        return list(found.values())
+                    found.setdefault(state.id, []).append(cell)
+        return found
 
-    def _events(self, places: Sequence[tuple[str, str]], last_seq: int, worst: Load | None) -> list[Move]:
+    def _events(
+        self, places: Sequence[tuple[str, str]], last_seq: int, full: Mapping[UUID, Load]
+    ) -> list[Move]:
         wish, actor = self.wish, self.wish.actor
         first = last_seq - len(self.cards) + 1
-        full = worst.cell.stage if worst is not None and worst.over else None
         return [
             Move(
                 tenant_id=self.board.tenant_id, board_id=stream_id(self.board), seq=first + index,
@@ -402,8 +421,8 @@ class _Carry:
                 from_rank=state.values["rank"] or "", to_rank=rank, revision=state.revision + 1, at=wish.now,
                 user_id=actor.user.pk if actor.user else None, integration_id=actor.integration_id,
                 source=actor.source.value, reason=wish.reason, ip=actor.ip,
-                over=worst.over.value if worst is not None and stage == full else "",
-                override=bool(wish.override and worst is not None and worst.over is Over.HARD and stage == full),
+                over=full[state.id].over.value if state.id in full else "",
+                override=bool(wish.override and state.id in full and full[state.id].over is Over.HARD),
                 command_id=wish.command_id, undoes=wish.undoes,
             )
             for index, (state, (stage, rank)) in enumerate(zip(self.cards, places, strict=True))

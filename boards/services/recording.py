@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -125,7 +126,7 @@ def _full_cells(
         return {}
     totals = loads.cell_totals(board, layout, cells)
     load_of = {
-        cell: Load(cell, total + unpaired[cell.stage, cell.lane])
+        cell: Load(cell, total + unpaired.get((cell.stage, cell.lane), Decimal(0)))
         for cell, total in zip(cells, totals, strict=True)
     }
     worst = {card: rules.worst([load_of[cell] for cell in found]) for card, found in cells_of.items()}
@@ -134,13 +135,13 @@ def _full_cells(
 
 def _arriving_lanes(
     board: Board, layout: Layout, arriving: Sequence[Placement], origin: Origin
-) -> tuple[dict[UUID, str], Counter[tuple[str, str | None]]]:
+) -> tuple[dict[UUID, str], dict[tuple[str, str | None], Decimal]]:
     """Card → lane, where some column that is arrived in limits its lanes.
 
     A card that a sync makes is not paired yet: it comes into its integration's lane, and is not counted there. So the
-    second are the cards to add per (stage, lane).
+    second is what to add per (stage, lane).
     """
-    unpaired: Counter[tuple[str, str | None]] = Counter()
+    unpaired: dict[tuple[str, str | None], Decimal] = defaultdict(Decimal)
     limited = {stage.key for stage in layout.stages if stage.lanes} if layout.lane_field else set()
     concerned = [one for one in arriving if one.new_stage in limited]
     if not concerned:
@@ -148,10 +149,18 @@ def _arriving_lanes(
     lane_of = lanes.lanes_of_cards(board, layout.lane_field, [one.record_id for one in concerned])
     if layout.lane_field == BY_INTEGRATION and origin.kind == OriginKind.SYNC and origin.integration_id:
         lane = str(origin.integration_id)
-        for one in concerned:
-            if not one.old_stage and not lane_of[one.record_id]:
-                lane_of[one.record_id] = lane
-                unpaired[one.new_stage, lane] += layout.limit_by == "count"
+        fresh = [one for one in concerned if not one.old_stage and not lane_of[one.record_id]]
+        size_of: dict[UUID, Any] = {}
+        if fresh and layout.limit_by != "count":
+            rows = cards_of(board.tenant_id, board.record_type).filter(
+                pk__in=[one.record_id for one in fresh]
+            )
+            size_of = dict(rows.values_list("pk", layout.limit_by))
+        for one in fresh:
+            lane_of[one.record_id] = lane
+            unpaired[one.new_stage, lane] += (
+                Decimal(1) if layout.limit_by == "count" else loads.as_decimal(size_of[one.record_id])
+            )
     return lane_of, unpaired
 
 

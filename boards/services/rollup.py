@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from boards.core.layout import Layout
 from boards.core.metrics import Figures, Refused, figures
 from boards.core.replay import Event
 from boards.defaults import layout_of
@@ -33,10 +34,12 @@ def zone_of(board: Board) -> tzinfo:
 
 
 def figures_of(
-    board: Board, since: datetime, until: datetime, events: list[Event] | None = None, cards: set[UUID] | None = None
+    board: Board, since: datetime, until: datetime, events: list[Event] | None = None, cards: set[UUID] | None = None,
+    layout: Layout | None = None,
 ) -> Figures:  # fmt: skip
-    """The period's figures straight from the events; of these cards alone, if some are named."""
-    layout = layout_of(board.record_type, board.config)
+    """The period's figures straight from the events; of these cards alone, if some are named. ``layout`` is that of a
+    further board of the same events."""
+    layout = layout_of(board.record_type, board.config) if layout is None else layout
     found = events_from(board.pk, since, layout.done()) if events is None else events
     if cards is not None:
         found = [event for event in found if event.card in cards]

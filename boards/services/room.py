@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from boards.core import ranks
-from boards.models import Board, Source
+from boards.models import Board, Move, Source
 from workspace.ids import new_id
 from workspace.services import RecordWrite, WriteStatus, records_read, records_write
 
@@ -70,10 +70,10 @@ def _fresh(low: str | None, high: str | None, count: int) -> list[str] | None:
         return None
 
 
-def ranks_give(board: Board, ids: list[UUID], fresh: list[str], now: datetime) -> None:
-    """Write ranks and an event for each card."""
+def ranks_give(board: Board, ids: list[UUID], fresh: list[str], now: datetime) -> list[Move]:
+    """Write ranks and an event for each card; the events."""
     if not ids:
-        return
+        return []
     from .moves import own_write, stream_id
     from .recording import placement_moves
 
@@ -92,4 +92,6 @@ def ranks_give(board: Board, ids: list[UUID], fresh: list[str], now: datetime) -
         raise Busy("Others are moving cards in this column. Try again.")
     number = numbers_take(len(ids), board_id=stream_id(board))
     places = [(states[key], states[key].values["stage"], rank) for key, rank in zip(ids, fresh, strict=True)]
-    moves_insert(placement_moves(board, number, places, actor, now, "making room", new_id()))
+    moves = placement_moves(board, number, places, actor, now, "making room", new_id())
+    moves_insert(moves)
+    return moves

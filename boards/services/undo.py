@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from boards.core.layout import BY_INTEGRATION
 from boards.core.replay import Command, Stacks, stacks
-from boards.defaults import layout_of
+from boards.defaults import LANES, layout_of
 from boards.models import Board, Move, Source
+from workspace.models import Change
 from workspace.services import records_read
 
 from .actors import Actor
-from .errors import CardMissing, MovedOn, NotAllowed, NothingToUndo
+from .errors import BadMove, CardMissing, MovedOn, NotAllowed, NothingToUndo
 from .moves import Card, Moved, Wish, carry_out, person, stream_id
 from .neighbours import Target
 
@@ -40,6 +42,9 @@ def stacks_of(board: Board, user: Any) -> Stacks:
     may hold something for.
     """
     rows = Move.objects.filter(board_id=stream_id(board), user=user, source__in=[one.value for one in _OWN])
+    rows = rows.exclude(from_stage="").exclude(
+        to_stage=""
+    )  # made or deleted over the API: no move to take back
     latest_first = rows.order_by("-seq").values_list("command_id", "source", "undoes")
     found = Stacks()
     for count in ROWS:
@@ -97,6 +102,8 @@ def _reverse(board: Board, command: UUID, actor: Actor, now: datetime, override:
         raise NotAllowed("Your role does not let you move cards on this board.")
     if override and "override" not in actor.rights:
         raise NotAllowed("You may not pass a limit on this board.")
+    if override and not reason.strip():
+        raise BadMove("Passing a limit needs a reason in writing.")
     original = _moves(board, command)
     back = actor.source is Source.UNDO
     expected = {
@@ -110,9 +117,35 @@ def _reverse(board: Board, command: UUID, actor: Actor, now: datetime, override:
     return carry_out(
         Wish(
             board=board, cards=cards, target=Target(stage=places[0][0]), actor=actor, now=now, reason=reason[:500],
-            override=override, undoes=command, places=places,
+            override=override, undoes=command, places=places, values=_lanes_back(board, original, back),
         )
     )  # fmt: skip
+
+
+def _lanes_back(board: Board, original: Sequence[Move], back: bool) -> dict[UUID, dict[str, Any]]:
+    """Card → the values of the lane that it left (or came into, for redo), where it is still in the other one. Moves
+    know no lanes; the record's own history does."""
+    fields = [name for name in LANES[board.record_type] if name != BY_INTEGRATION]
+    revisions = {move.record_id: move.revision for move in original}
+    changes = Change.objects.filter(
+        tenant_id=board.tenant_id, record_type=board.record_type, record_id__in=revisions,
+        revision__in=set(revisions.values()), changes__has_any_keys=fields,
+    )  # fmt: skip
+    told = [one for one in changes if one.revision == revisions[one.record_id]]
+    if not told:
+        return {}
+    ids = [one.record_id for one in told]
+    states = records_read(tenant_id=board.tenant_id, record_type=board.record_type, ids=ids)
+    there, here = ("from", "to") if back else ("to", "from")
+    return {
+        one.record_id: {
+            name: one.changes[name][there]
+            for name in fields
+            if name in one.changes and states[one.record_id].values.get(name) == one.changes[name][here]
+        }
+        for one in told
+        if one.record_id in states
+    }
 
 
 def _unmoved(

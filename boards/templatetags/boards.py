@@ -8,7 +8,8 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from integrations.templatetags.hub import icon, percent, span
+from integrations.templatetags.hub import icon
+from integrations.wording import percent, span
 from workspace.panels import ICONS
 
 register = template.Library()

@@ -120,9 +120,10 @@ class Integration(models.Model):
     webhook_secret = EncryptedJSONField(null=True, editable=False)  # newest first, old ones with their expiry
     ip_allow_list = models.JSONField(default=list, blank=True)
     batch_fallback = models.BooleanField(default=True)
-    batch_fallback_seconds = models.PositiveIntegerField(default=3600)
+    batch_fallback_seconds = models.PositiveIntegerField(default=120)
     webhook_registration = models.JSONField(default=dict, editable=False)
-    last_webhook_at = models.DateTimeField(null=True, editable=False)
+    webhook_silent_since = models.DateTimeField(null=True, editable=False)  # ought to come, and do not (G4)
+    last_webhook_at = models.DateTimeField(null=True, editable=False)  # that was understood
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from connectors.base.errors import SyncError
 from integrations.models import Integration, JobKind
 from integrations.services.clients import connection_check
 from integrations.services.control import (
@@ -20,9 +21,9 @@ from integrations.services.control import (
 )
 from integrations.services.credentials import webhook_secret_newest, webhook_secret_rotate
 from integrations.services.deletion import integration_delete
-from integrations.services.deliveries import Withdrawn
+from integrations.services.deliveries import Withdrawn, webhook_register
 from integrations.services.jobs import job_request
-from integrations.services.problems import CheckFailed, InvalidSettings, JobAlreadyOpen, Refused
+from integrations.services.problems import CheckFailed, InvalidSettings, JobAlreadyOpen, NotNow, Refused
 from workspace.access import Action
 
 from .base import HubAction, HubView
@@ -147,6 +148,15 @@ def _rotate(view: HubView, integration: Integration) -> HttpResponse:
     )
 
 
+def _register(view: HubView, integration: Integration) -> HttpResponse:
+    try:
+        webhook_register(integration=integration, user=view.request.user)
+        view.say("The webhook is registered: changes there are told at once.")
+    except (NotNow, SyncError) as refused:
+        view.say(f"The webhook was not registered. {refused.message}", "error")
+    return HttpResponseRedirect(reverse("hub:integration", args=[integration.pk]) + "#webhook")
+
+
 Act = Callable[[HubView, Integration], Any]
 ACTIONS: dict[str, tuple[Action, Act]] = {
     "sync": (Action.OPERATE, _sync),
@@ -158,6 +168,7 @@ ACTIONS: dict[str, tuple[Action, Act]] = {
     "disable": (Action.MANAGE, _disable),
     "delete": (Action.MANAGE, _delete),
     "rotate-secret": (Action.MANAGE, _rotate),
+    "register-webhook": (Action.MANAGE, _register),
 }
 
 

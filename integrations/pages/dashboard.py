@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from integrations.models import IntegrationStatus
 from integrations.panels import COUNTERS, FIGURES, Figure
+from integrations.wording import percent
 from workspace.access import Action
 from workspace.models import Tenant
 
 from .base import HubView
-from .figures import Card, Numbers, cards, percent, pulse, totals
+from .figures import Card, Numbers, cards, numbers_of, pulse, totals
 
 STATES = {
     "attention": "Needs attention",
@@ -42,13 +43,16 @@ class Dashboard(HubView):
     live_on = (
         "integration.changed", "integration.deleted", "job.changed", "log.written", "conflict.opened",
         "conflict.resolved", "conflict.decided", "conflicts.changed", "mapping.changed",
-        "mapping.dead",
+        "mapping.dead", "alert.changed",
     )  # fmt: skip
 
     def get(self, request: HttpRequest) -> HttpResponse:
         now = timezone.now()
-        every = cards(self.tenant, now)
-        whole = totals({card.integration.pk: card.numbers for card in every})
+        numbers = numbers_of(self.tenant, now)
+        every = cards(self.tenant, numbers, now)
+        # what belongs to no single integration is counted under the tenant; deleted ones no longer count
+        counted = {self.tenant.pk, *(card.integration.pk for card in every)}
+        whole = totals({pk: found for pk, found in numbers.items() if pk in counted})
         request.hub_counts = counts_for_navigation(whole)  # type: ignore[attr-defined]
         shown = [card for card in every if matches(card, request)]
         context = {

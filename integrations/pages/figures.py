@@ -15,6 +15,7 @@ from django_celery_beat.models import PeriodicTask
 
 from connectors import registry
 from integrations.badges import Word, word_of
+from integrations.health import Health
 from integrations.models import (
     BreakerState,
     Integration,
@@ -26,6 +27,8 @@ from integrations.models import (
 )
 from integrations.models import Mapping as PairMapping
 from integrations.panels import COUNTERS
+from integrations.registrations import silence_sentence
+from integrations.selectors import health_counts, health_from
 from integrations.services.schedules import schedule_name
 from integrations.services.windows import next_run
 from workspace.models import Tenant
@@ -59,6 +62,7 @@ class Numbers:
     pairs: int = 0
     open: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
+    health_counts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def dead(self) -> int:
@@ -76,6 +80,7 @@ class Card:
     integration: Integration
     word: Word
     numbers: Numbers
+    health: Health | None  # None: too little was done for a score
     cause: str
     next_sync: datetime | None
     system: str
@@ -104,13 +109,6 @@ def rate(good: int, bad: int) -> float | None:
     return None if good + bad == 0 else 100 * good / (good + bad)
 
 
-def percent(value: float | None) -> str:
-    """ "96.2 %", never rounded up to 100; "—" without any."""
-    if value is None:
-        return "—"
-    return "100 %" if value == 100 else f"{min(value, 99.9):.1f} %"
-
-
 def pulse(now: datetime) -> Pulse:
     """The workers' pulse, from the cache; no query."""
     try:
@@ -129,10 +127,12 @@ def pulse(now: datetime) -> Pulse:
 def numbers_of(tenant: Tenant, now: datetime) -> dict[UUID, Numbers]:
     """Counts per integration of a tenant: three queries and one per registered counter."""
     found: dict[UUID, Numbers] = {}
+    wanted = health_counts(now)
     for row in _log_counts(SyncLog.objects.filter(tenant=tenant), now):
         numbers = found.setdefault(row["integration_id"], Numbers())
         numbers.good, numbers.bad = row["good"], row["bad"]
         numbers.good_hour, numbers.bad_hour = row["good_hour"], row["bad_hour"]
+        numbers.health_counts = {name: row[name] for name in wanted}
     for row in _job_counts(SyncJob.objects.filter(tenant=tenant), now):
         numbers = found.setdefault(row["integration_id"], Numbers())
         for name in ("running", "waiting", "failed_runs", "dead_jobs"):
@@ -167,6 +167,7 @@ def _log_counts(rows: QuerySet[SyncLog], now: datetime) -> Iterable[Any]:
             bad=Count("pk", filter=bad),
             good_hour=Count("pk", filter=good & last_hour),
             bad_hour=Count("pk", filter=bad & last_hour),
+            **health_counts(now),
         )
     )
 
@@ -209,25 +210,27 @@ def next_syncs(integrations: Iterable[Integration], now: datetime) -> dict[UUID,
     return found
 
 
-def cards(tenant: Tenant, now: datetime) -> list[Card]:
-    """Every integration of the tenant with its numbers, by name."""
+def cards(tenant: Tenant, numbers: Mapping[UUID, Numbers], now: datetime) -> list[Card]:
+    """Every integration of the tenant with its numbers (``numbers_of``), by name."""
     rows = list(Integration.objects.for_tenant(tenant).select_related("tenant").order_by("name"))
-    numbers = numbers_of(tenant, now)
     upcoming = next_syncs(rows, now)
-    return [
-        Card(
-            integration=row,
-            word=word_of(row),
-            numbers=numbers.get(row.pk, Numbers()),
-            cause=cause(row, numbers.get(row.pk, Numbers()), now),
-            next_sync=upcoming.get(row.pk),
-            system=system_name(row.connector),
-        )
-        for row in rows
-    ]
+    return [_card(row, numbers.get(row.pk, Numbers()), upcoming.get(row.pk), now) for row in rows]
 
 
-def cause(row: Integration, numbers: Numbers, now: datetime) -> str:
+def _card(row: Integration, numbers: Numbers, next_sync: datetime | None, now: datetime) -> Card:
+    health = health_from(row, numbers.health_counts, now=now)
+    return Card(
+        integration=row,
+        word=word_of(row, health),
+        numbers=numbers,
+        health=health,
+        cause=cause(row, numbers, health),
+        next_sync=next_sync,
+        system=system_name(row.connector),
+    )
+
+
+def cause(row: Integration, numbers: Numbers, health: Health | None) -> str:
     """Why an integration is not simply healthy, in one sentence; "" if it is."""
     if row.status == IntegrationStatus.DRAFT:
         return "The setup is not finished: nothing is synced yet."
@@ -241,6 +244,10 @@ def cause(row: Integration, numbers: Numbers, now: datetime) -> str:
         return row.status_reason or row.last_error or "No reason was recorded."
     if row.status in (IntegrationStatus.PAUSED, IntegrationStatus.DISABLED):
         return row.status_reason
+    if health is not None and health.is_low:
+        return health.reason
+    if silence := silence_sentence(row):
+        return silence
     if numbers.dead:
         what = "dead letter waits" if numbers.dead == 1 else "dead letters wait"
         return f"{numbers.dead} {what} for a decision."

@@ -110,14 +110,14 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "when",
         "When",
-        "Webhooks bring changes at once; the schedule is the net beneath.",
+        "Webhooks bring changes at once; polling is the net beneath.",
         (
             Setting("auto_sync", "Sync by itself", "check", "Off still allows “Sync now”."),
             Setting("sync_frequency", "Schedule", "select", choices=SyncFrequency.choices),
-            Setting("sync_interval_seconds", "Custom interval, seconds", "number"),
+            Setting("sync_interval_seconds", "Poll every, seconds", "number", "In real time, and of a custom schedule without a crontab."),
             Setting("crontab", "Custom crontab", help="Five fields, in the workspace’s time zone; wins over the interval."),
-            Setting("batch_fallback", "Poll when webhooks fall silent", "check"),
-            Setting("batch_fallback_seconds", "Fallback every, seconds", "number"),
+            Setting("batch_fallback", "Poll more often when webhooks fall silent", "check", "In real time, when changes are found of which no webhook told, or when the webhook cannot be registered; until the next one comes."),
+            Setting("batch_fallback_seconds", "Then poll every, seconds", "number", "Never less often than otherwise."),
             Setting(
                 "sync_windows",
                 "Sync windows",

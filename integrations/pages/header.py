@@ -13,6 +13,7 @@ from integrations.models import (
     IntegrationStatus,
 )
 from integrations.panels import COUNTERS, TABS
+from integrations.selectors import health_from
 
 from .base import HubView
 from .figures import Numbers, cause, numbers_of, system_name
@@ -32,6 +33,7 @@ def header(view: HubView, integration: Integration, tab: str) -> dict[str, Any]:
     """What every tab shows above itself."""
     now = timezone.now()
     numbers = numbers_of(view.tenant, now).get(integration.pk, Numbers())
+    health = health_from(integration, numbers.health_counts, now=now)
     tabs = [
         {
             "key": key,
@@ -51,8 +53,9 @@ def header(view: HubView, integration: Integration, tab: str) -> dict[str, Any]:
         "integration": integration,
         "title": integration.name,
         "system": system_name(integration.connector),
-        "word": word_of(integration),
-        "cause": cause(integration, numbers, now),
+        "word": word_of(integration, health),
+        "health": health,
+        "cause": cause(integration, numbers, health),
         "numbers": numbers,
         "counters": COUNTERS,
         "tab": tab,

@@ -13,8 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.badges import mapping_word
+from integrations.health import ENOUGH
 from integrations.models import DeliveryStatus, Integration, MappingState, SyncLog, WebhookDelivery
 from integrations.models import Mapping as PairMapping
+from integrations.registrations import registration_of, silence_sentence
+from integrations.selectors import RATED
 from integrations.services.credentials import webhook_url
 from integrations.services.deletion import integration_delete_preview
 from integrations.services.deliveries import delivery_replay
@@ -63,6 +66,10 @@ def overview(view: HubView, request: HttpRequest, integration: Integration) -> d
         "states": mapping_states(integration),
         "timeline": logs.defer("exchange", "error_trace", "field_changes").select_related("job__triggered_by").order_by("-id")[:10],
         "check": integration.last_check,
+        "is_rated": integration.status in RATED,
+        "enough": ENOUGH,
+        "webhook": registration_of(integration),
+        "silence": silence_sentence(integration),
         "waiting": DeliveryStatus.HELD,
         "held_deliveries": WebhookDelivery.objects.filter(integration=integration, status=DeliveryStatus.HELD).count(),
     }  # fmt: skip

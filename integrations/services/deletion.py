@@ -103,7 +103,7 @@ def integration_purge(*, integration_id: Any, chunk: int = 2000) -> int:
         rows: Any = model._default_manager.filter(integration=integration)
         while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
             removed += rows.filter(pk__in=ids).delete()[0]
-    for relation in ("conflicts", "cursors", "merge_rule_rows"):
+    for relation in ("conflicts", "cursors", "merge_rule_rows", "alerts", "alert_rules", "alert_watches"):
         left = getattr(integration, relation, None)
         removed += left.all().delete()[0] if left is not None else 0
     return removed

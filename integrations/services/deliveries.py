@@ -37,6 +37,7 @@ from integrations.services.credentials import (
 )
 from integrations.services.logs import log_write
 from integrations.services.problems import NotNow
+from integrations.services.silence import silence_end
 from integrations.services.status import integration_announce
 from live.feed import publish, sync_room
 from workspace.models import Tenant
@@ -263,8 +264,11 @@ def webhook_register(*, integration: Integration, user: Any, now: datetime | Non
         "expires_at": made.expires_at.isoformat() if made.expires_at else None,
         "renew_at": _renew_at(made, now).isoformat(),
     }
+    stood = (integration.webhook_registration or {}).get("url") == url
     Integration.objects.filter(id=integration.id).update(webhook_registration=facts)
     integration.webhook_registration = facts
+    if user is not None or not stood:  # a mere renewal of what brings nothing changes nothing
+        silence_end(integration, now=now, reason="It was registered anew.")
     audit(integration, "webhook.created", user=user, note=made.id)
     integration_announce(integration)
     return facts

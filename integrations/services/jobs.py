@@ -40,6 +40,8 @@ BULK_KINDS = (JobKind.SCHEDULED, JobKind.MANUAL, JobKind.INITIAL)
 #: these read only, so they are allowed while nothing is synced
 READING_KINDS = (JobKind.PREVIEW,)
 RUNNING_STATUSES = (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED)
+#: how a run's reason begins that its sync window refused or cut short
+WINDOW_CLOSED = "Outside the integration's sync window."
 OPTIONS = {"full": bool, "direction": str, "job": str, "limit": int, "reason": str}
 
 

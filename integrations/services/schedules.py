@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from celery.schedules import ParseException, crontab
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.tzcrontab import TzAwareCrontab
 
 from integrations.models import Integration, IntegrationStatus, SyncFrequency
 
@@ -20,6 +22,14 @@ CRONTABS = {
     SyncFrequency.DAILY: "0 2 * * *",
     SyncFrequency.WEEKLY: "0 2 * * 1",
 }
+EVERY = {
+    SyncFrequency.EVERY_15MIN: timedelta(minutes=15),
+    SyncFrequency.HOURLY: timedelta(hours=1),
+    SyncFrequency.DAILY: timedelta(days=1),
+    SyncFrequency.WEEKLY: timedelta(weeks=1),
+}
+#: a run that is due more often may well take as long
+SHORTEST = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,53 @@ def is_scheduled(integration: Integration) -> bool:
         and integration.sync_frequency != SyncFrequency.MANUAL
         and integration.status in (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED)
     )
+
+
+def poll_seconds(integration: Integration) -> int:
+    """Between two polls of an interval schedule. While its webhooks are silent the fallback polls, unless that is
+    the slower of the two (G4)."""
+    if integration.batch_fallback and is_silent(integration):
+        return min(integration.sync_interval_seconds, integration.batch_fallback_seconds)
+    return integration.sync_interval_seconds
+
+
+def is_silent(integration: Integration) -> bool:
+    """Whether webhooks are missing that ought to come; what only polls misses none."""
+    is_real_time = integration.sync_frequency == SyncFrequency.REALTIME
+    return is_real_time and integration.webhook_silent_since is not None
+
+
+def run_every(integration: Integration) -> timedelta | None:
+    """The longest that lies between two planned runs, as its tenant's clock stands; None if none is planned."""
+    if not integration.auto_sync or integration.sync_frequency == SyncFrequency.MANUAL:
+        return None
+    frequency = SyncFrequency(integration.sync_frequency)
+    if frequency in EVERY:
+        every = EVERY[frequency]
+    elif frequency is SyncFrequency.CUSTOM and integration.crontab:
+        every = _crontab_span(integration)
+    else:
+        every = timedelta(seconds=poll_seconds(integration))
+    if integration.sync_windows:  # closed for the rest of the day, or on other days
+        names_days = any(window.get("days") for window in integration.sync_windows)
+        every = max(every, timedelta(weeks=1) if names_days else timedelta(days=1))
+    return max(every, SHORTEST)
+
+
+def _crontab_span(integration: Integration) -> timedelta:
+    """Between the last run that succeeded and the next, or between that and the one after it, if it is longer."""
+    zone = ZoneInfo(integration.tenant.time_zone)
+    minute, hour, day, month, weekday = integration.crontab.split()
+    schedule = TzAwareCrontab(minute, hour, weekday, day, month, tz=zone)
+
+    def until_next(after: datetime) -> timedelta:
+        schedule.nowfun = lambda: after
+        found: timedelta = schedule.remaining_estimate(after)
+        return found
+
+    last = (integration.last_success_at or integration.created_at).astimezone(zone)
+    first = until_next(last)
+    return max(first, until_next(last + first))
 
 
 def schedule_apply(integration: Integration) -> PeriodicTask | None:
@@ -142,7 +199,7 @@ def _timing(integration: Integration) -> dict[str, Any]:
     text = CRONTABS.get(frequency) or (integration.crontab if frequency is SyncFrequency.CUSTOM else "")
     if text:
         return {"crontab": _crontab_row(text, integration.tenant.time_zone), "interval": None}
-    return {"crontab": None, "interval": _interval_row(integration.sync_interval_seconds)}
+    return {"crontab": None, "interval": _interval_row(poll_seconds(integration))}
 
 
 def _crontab_row(text: str, zone: str) -> CrontabSchedule:

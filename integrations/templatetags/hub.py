@@ -13,11 +13,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from integrations.badges import Word, job_word, mapping_word, word_of
+from integrations.badges import Word, health_word, job_word, mapping_word, verdict_word, word_of
+from integrations.health import Health, Indicator
 from integrations.models import AttemptOutcome, DeliveryStatus, LogStatus, Operation
 from integrations.pages.figures import Pulse, pulse
-from integrations.pages.figures import percent as as_percent
 from integrations.panels import Counter
+from integrations.wording import milliseconds, percent, span
 from workspace.access import choices_for
 
 register = template.Library()
@@ -77,8 +78,18 @@ def badge_of(word: Word, *, spins: bool = False) -> SafeString:
 
 
 @register.simple_tag
-def integration_badge(integration: Any) -> SafeString:
-    return badge_of(word_of(integration))
+def integration_badge(integration: Any, health: Health | None = None) -> SafeString:
+    return badge_of(word_of(integration, health))
+
+
+@register.simple_tag
+def health_badge(health: Health) -> SafeString:
+    return badge_of(health_word(health.status))
+
+
+@register.simple_tag
+def verdict_badge(indicator: Indicator) -> SafeString:
+    return badge_of(verdict_word(indicator.verdict))
 
 
 @register.simple_tag
@@ -163,23 +174,8 @@ def relative(moment: datetime, now: datetime) -> str:
     return f"{amount} ago" if seconds >= 0 else f"in {amount}"
 
 
-def span(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "" if seconds < 10 else f"{int(seconds)} s"
-
-
-@register.filter
-def milliseconds(value: int | None) -> str:
-    """ "820 ms", "1.2 s", "1 m 12 s"."""
-    if value is None:
-        return "—"
-    if value < 1000:
-        return f"{value} ms"
-    if value < 60_000:
-        return f"{value / 1000:.1f} s"
-    return f"{value // 60_000} m {value // 1000 % 60} s"
+register.filter("milliseconds", milliseconds)
+register.filter("percent", percent)
 
 
 @register.filter
@@ -252,12 +248,6 @@ def as_json(value: Any) -> str:
 def counter_link(counter: Counter, integration: Any = None) -> str:
     """Where a registered counter's rows are listed."""
     return counter.link(integration)
-
-
-@register.filter
-def percent(value: float | None) -> str:
-    """ "96.2 %", never rounded up to 100."""
-    return as_percent(value)
 
 
 @register.simple_tag

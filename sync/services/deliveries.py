@@ -28,6 +28,7 @@ from integrations.models import (
 from integrations.services.credentials import webhook_url
 from integrations.services.deliveries import drainer_started
 from integrations.services.marks import mark_dirty
+from integrations.services.silence import silence_end
 from integrations.webhooks import webhooks_for
 from sync.context import IntegrationContext
 from sync.runtime import runtime
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
+#: these prove that the other side's webhooks arrive and can be read
+UNDERSTOOD = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)
 
 
 def deliveries_drain() -> int:
@@ -77,9 +80,11 @@ def _process(integration: Integration, deliveries: list[WebhookDelivery]) -> Non
             found = _hints(integration, delivery)
             hints += found
             delivery.save(update_fields=["status", "outcome", "hints", "processed_at", "lease_until"])
+        if any(delivery.status in UNDERSTOOD for delivery in deliveries):
+            Integration.objects.filter(id=integration.id).update(last_webhook_at=now)
+            silence_end(integration, now=now)
         if hints:
             _mark(integration, hints)
-            Integration.objects.filter(id=integration.id).update(last_webhook_at=now)
             wake("sync.drain_integration", integration_id=str(integration.id))
     runtime().point("after_deliveries")
 

@@ -27,7 +27,8 @@ from integrations.models import (
     SyncJob,
     SyncMethod,
 )
-from integrations.services.jobs import job_announce
+from integrations.selectors import healths_of
+from integrations.services.jobs import WINDOW_CLOSED, job_announce
 from integrations.services.logs import log_write
 from integrations.services.status import integration_degraded, integration_failed, integration_recovered
 from integrations.services.windows import is_open
@@ -152,7 +153,7 @@ def _refusal(job: SyncJob, integration: Integration) -> str:
     if integration.read_only and job.kind not in LOOKING_KINDS:
         return "The integration is read only: nothing is written on either side. Sync by hand to see what would be."
     if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
-        return "Outside the integration's sync window."
+        return WINDOW_CLOSED
     return ""
 
 
@@ -323,7 +324,7 @@ def _finish(job: SyncJob, total: PullReport, clock_offset: float) -> JobStatus:
         )
     elif total.warning:
         integration_degraded(job.integration, total.warning, now=now)
-    else:
+    elif not _is_unwell(job.integration, now):
         integration_recovered(job.integration)
     message = total.warning or _sentence(outcomes)
     if (
@@ -342,6 +343,14 @@ def _finish(job: SyncJob, total: PullReport, clock_offset: float) -> JobStatus:
         progress={name: job.progress[name] for name in ("resource", "pages", "done") if name in job.progress},
         **counts,
     )
+
+
+def _is_unwell(integration: Integration, now: datetime) -> bool:
+    """Whether a clean run alone does not end DEGRADED, since the health check would begin it again."""
+    if integration.status != IntegrationStatus.DEGRADED:
+        return False
+    health = healths_of([integration], now=now).get(integration.id)
+    return health is not None and health.is_low
 
 
 def _sentence(outcomes: Counter[str]) -> str:

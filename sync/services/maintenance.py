@@ -9,7 +9,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q
 
 from integrations.models import (
     Integration,
@@ -19,8 +18,8 @@ from integrations.models import (
     MappingState,
     Operation,
     SyncJob,
-    SyncLog,
 )
+from integrations.selectors import healths_of
 from integrations.services.deletion import integrations_purge
 from integrations.services.idempotency import answers_expire
 from integrations.services.logs import deliveries_expire, log_write, logs_expire
@@ -67,27 +66,14 @@ def retry_sweep() -> dict[str, int]:
 
 
 def health_check() -> int:
-    """More than a tenth of the last hour's work failed: DEGRADED (H7). How many integrations."""
-    since = runtime().now() - timedelta(hours=1)
-    rows = (
-        SyncLog.objects.filter(created_at__gte=since, integration__status="ACTIVE")
-        .exclude(operation=Operation.CHECK)
-        .values("integration_id")
-        .annotate(total=Count("id"), failed=Count("id", filter=Q(status=LogStatus.FAILED)))
-    )
-    bad = {
-        row["integration_id"]: row
-        for row in rows
-        if row["total"] >= 10 and row["failed"] > row["total"] * 0.1
-    }
-    for integration in Integration.objects.running().filter(id__in=list(bad)):
-        row = bad[integration.id]
-        integration_degraded(
-            integration,
-            f"{row['failed']} of {row['total']} operations failed in the last hour.",
-            now=runtime().now(),
-        )
-    return len(bad)
+    """A score below healthy is DEGRADED (I1, H7), for the reason that costs most. How many integrations."""
+    now = runtime().now()
+    running = Integration.objects.running().select_related("tenant")
+    by_id = {integration.id: integration for integration in running}
+    low = {key: health for key, health in healths_of(by_id.values(), now=now).items() if health.is_low}
+    for key, health in low.items():
+        integration_degraded(by_id[key], health.reason, now=now)
+    return len(low)
 
 
 def drift_sweep(*, integration_id: UUID) -> dict[str, int]:

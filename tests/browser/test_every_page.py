@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from integrations.models import Integration
+from monitoring.models import Alert, Notification
 from tests.browser.conftest import PHONE, Visits, fits
 from tests.browser.house import House
 
@@ -35,7 +38,26 @@ def addresses(visit: Visits, house: House) -> dict[str, str]:
         "pair": pair,
         "new integration": "/admin/hub/integrations/new/",
         "import": "/admin/hub/integrations/import/",
+        "alerts": "/admin/hub/alerts/",
+        "alert": house.worker.do(alarm, desk),
+        "alert rules": "/admin/hub/alerts/rules/",
+        "new alert rule": "/admin/hub/alerts/rules/new/?preset=dead_letters",
+        "channels": "/admin/hub/alerts/channels/",
     }
+
+
+def alarm(desk: Integration) -> str:
+    """An alert with a message that did not leave, and its page."""
+    now = timezone.now()
+    alert = Alert.objects.create(
+        tenant=desk.tenant, integration=desk, name="Integration down", metric="consecutive_failures", severity="critical",
+        value=4, threshold=3, since=now, fired_at=now,
+    )  # fmt: skip
+    Notification.objects.create(
+        tenant=desk.tenant, alert=alert, channel="slack", reason="fired", state="failed", created_at=now, tried_at=now,
+        error="No Slack address is set. A manager enters it under Alerts, Channels.",
+    )  # fmt: skip
+    return f"/admin/hub/alerts/{alert.pk}/"
 
 
 def settled(page: Page, path: str) -> None:

@@ -135,6 +135,16 @@ def test_a_wrong_word_is_named(load: Callable[..., Settings], name: str, value: 
         load(**SECRETS, **{name: value})
 
 
+def test_the_addresses_that_may_scrape_are_checked_at_the_start(load: Callable[..., Settings]) -> None:
+    assert load(**SECRETS)["LOCKSTEP_METRICS_ALLOW"] == []
+    listed = load(**SECRETS, LOCKSTEP_METRICS_ALLOW="10.1.2.3, 192.168.0.0/16,fd00::/8")
+    assert [str(each) for each in listed["LOCKSTEP_METRICS_ALLOW"]] == [
+        "10.1.2.3/32", "192.168.0.0/16", "fd00::/8",
+    ]  # fmt: skip
+    with pytest.raises(ImproperlyConfigured, match="LOCKSTEP_METRICS_ALLOW: grafana is neither"):
+        load(**SECRETS, LOCKSTEP_METRICS_ALLOW="10.0.0.1,grafana")
+
+
 def test_forwarded_headers_are_believed_only_behind_a_proxy(load: Callable[..., Settings]) -> None:
     assert load(**SECRETS)["SECURE_PROXY_SSL_HEADER"] is None
     behind = load(**SECRETS, LOCKSTEP_PROXY_COUNT="1")

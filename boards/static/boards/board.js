@@ -45,8 +45,16 @@
     return found;
   }
 
+  const IDS = 50;
+
   /* Cards as elements: named ones, or the next page of a column. */
   async function fragment(query) {
+    const ids = query.ids ? query.ids.split(",") : [];
+    if (ids.length > IDS) { // a server takes an address of 4 kB
+      const parts = [];
+      for (let at = 0; at < ids.length; at += IDS) parts.push(fragment({ ...query, ids: ids.slice(at, at + IDS).join(",") }));
+      return { cards: (await Promise.all(parts)).flatMap((part) => part.cards), next: "" };
+    }
     const asked = new URLSearchParams(data.query);
     Object.entries(query).forEach(([key, value]) => asked.set(key, value));
     const answer = await fetch(data.cards + "?" + asked, { headers: { "X-Requested-With": "fetch" } });
@@ -94,7 +102,12 @@
   /* Put a card where its rank belongs; false if that is beyond what is loaded. */
   function place(one) {
     const home = cell(one.dataset.stage, one.dataset.lane) || $$("[data-unplaced]").find((each) => each.dataset.stage === one.dataset.stage);
-    if (!home) { one.remove(); return false; }
+    if (!home) {
+      one.remove();
+      if (!stages.has(one.dataset.stage)) notice("Cards are in a stage without a column — show");
+      return false;
+    }
+    if (window.LockstepBoard.isGone(home, one)) { one.remove(); return false; }
     const others = cardsOf(home).filter((other) => other !== one);
     const next = others.find((other) => before(one, other));
     if (next) { home.insertBefore(one, next); return true; }
@@ -125,6 +138,8 @@
     if (!stage) return;
     stage.count += difference;
     const head = $('[data-head="' + CSS.escape(key) + '"]');
+    const option = $('[data-column-pick] option[value="' + CSS.escape(key) + '"]');
+    if (option) option.textContent = stage.name + " (" + stage.count + ")";
     if (head && !data.bySize) fill(head, thousands(stage.count), limitWords(stage)); // sizes are the server's to add up
   }
 

@@ -55,11 +55,36 @@
       const top = page[0].getBoundingClientRect().top, end = cards[B.data.page].getBoundingClientRect().top;
       const pages = gone.get(cell) || [];
       const before = pages.length ? pages[pages.length - 1].last : "";
-      pages.push({ after: before, last: cursorAfter(page[page.length - 1]), height: end - top });
+      const last = page[page.length - 1];
+      pages.push({ after: before, last: cursorAfter(last), end: { dataset: { rank: last.dataset.rank, card: last.dataset.card } }, height: end - top });
       gone.set(cell, pages);
       page.forEach((card) => card.remove());
       spacer(cell);
     }
+  }
+
+  /* The far end makes way; it is read again as the rest of the column. */
+  function cut(cell) {
+    B.cardsOf(cell).slice(-B.data.page).forEach((card) => card.remove());
+    cell.dataset.next = cursorAfter(B.cardsOf(cell).at(-1));
+    const button = $("[data-more]", cell.closest("section"));
+    if (button) button.closest("p").hidden = false;
+  }
+
+  /* Too many by what came live: the longest column gives way at the end that is further from where it is read. */
+  function trim() {
+    while ($$("[data-card]").length > BOUND) {
+      const cell = B.cells().reduce((one, other) => (B.cardsOf(other).length > B.cardsOf(one).length ? other : one));
+      const cards = B.cardsOf(cell).length;
+      if (cards <= B.data.page) return;
+      if (cell.scrollTop > (cell.scrollHeight - cell.clientHeight) / 2) bound(cell); else cut(cell);
+    }
+  }
+
+  /* Whether a card's place is in a page that made way. */
+  function isGone(cell, card) {
+    const pages = gone.get(cell) || [];
+    return pages.length > 0 && !B.before(pages[pages.length - 1].end, card);
   }
 
   async function back(cell) {
@@ -68,22 +93,17 @@
     cell.dataset.busy = "yes";
     try {
       const page = pages[pages.length - 1];
-      const query = { stage: cell.dataset.stage, cursor: page.after };
+      const query = { stage: cell.dataset.stage, cursor: page.after }, found = [];
       if (B.data.laneField) query.lane = cell.dataset.lane;
-      const found = await B.fragment(query);
+      do { // there may be more cards in it than there were
+        const next = await B.fragment(query);
+        found.push(...next.cards);
+        query.cursor = next.next;
+      } while (query.cursor && B.before(found[found.length - 1], page.end));
       pages.pop();
-      const first = B.cardsOf(cell)[0];
-      found.cards.forEach((card) => {
-        if (!B.card(card.dataset.card) && (!first || B.before(card, first))) cell.insertBefore(card, first || null);
-      });
+      found.forEach((card) => { if (!B.card(card.dataset.card)) B.place(card); });
       spacer(cell);
-      const cards = B.cardsOf(cell);
-      if ($$("[data-card]").length > BOUND && cards.length > 2 * B.data.page) { // the far end makes way
-        cards.slice(-B.data.page).forEach((card) => card.remove());
-        cell.dataset.next = cursorAfter(B.cardsOf(cell).at(-1));
-        const button = $("[data-more]", cell.closest("section"));
-        if (button) button.closest("p").hidden = false;
-      }
+      if ($$("[data-card]").length > BOUND && B.cardsOf(cell).length > 2 * B.data.page) cut(cell);
     } catch (error) { /* scrolling again tries again */ } finally { delete cell.dataset.busy; }
   }
 
@@ -91,7 +111,8 @@
   async function near(cell) {
     if (cell.dataset.busy) return;
     const space = cell.querySelector(":scope > .column__spacer");
-    if (space && cell.scrollTop < space.offsetHeight + 200) {
+    const top = cell.scrollHeight > cell.clientHeight ? cell.getBoundingClientRect().top : 0; // on a phone the page scrolls
+    if (space && space.getBoundingClientRect().bottom > top - 200) {
       const pages = (gone.get(cell) || []).length;
       await back(cell);
       if ((gone.get(cell) || []).length < pages) near(cell);
@@ -104,6 +125,7 @@
   document.addEventListener("scroll", (event) => {
     const cell = event.target.closest && event.target.closest("[data-cell]");
     if (cell) near(cell);
+    else B.cells().filter((one) => one.querySelector(":scope > .column__spacer")).forEach(near);
   }, true);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-more]");
@@ -145,5 +167,5 @@
   }
   B.showColumn = (key) => { if (picker) { picker.value = key; show(key); } };
 
-  B.bound = bound;
+  Object.assign(B, { trim, isGone });
 })();

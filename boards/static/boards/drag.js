@@ -68,7 +68,7 @@
     if (!column) { drag.cell = null; drag.slot.remove(); return; }
     const key = column.dataset.column || column.dataset.head || column.dataset.stage;
     const cell = column.dataset.head ? B.cell(key, drag.card.dataset.lane) : column.matches("[data-cell]") ? column : column.querySelector("[data-cell]");
-    if (!cell || !B.stages.has(key)) return;
+    if (!cell || !B.stages.has(key)) { drag.cell = null; drag.slot.remove(); return; }
     drag.cell = cell; drag.stage = key;
     (column.closest("section") || column).classList.add("is-target");
     const cards = B.cardsOf(cell).filter((one) => !one.classList.contains("is-lifted"));
@@ -91,20 +91,23 @@
   }
 
   function drop() {
-    if (!drag.begun) { end(); return; }
+    if (!drag.begun) { cancel(); return; }
     const { cards, cell, stage, next, card } = drag;
     const lane = cell ? cell.dataset.lane : "";
     document.body.dataset.dropped = "yes";
     setTimeout(() => delete document.body.dataset.dropped, 50);
     end();
-    if (!cell) return;
+    if (cell) dropped(cards, card, cell, stage, next, lane);
+    if (B.catchUp) B.catchUp(); // after the move has been put together, of what the person saw
+  }
+  function dropped(cards, card, cell, stage, next, lane) {
     const target = { cell, stage, before: next };
-    if (B.data.laneField && lane !== card.dataset.lane) target.lane = lane;
+    if (B.data.laneField && cards.some((one) => one.dataset.lane !== lane)) target.lane = lane;
     const following = cards.length === 1 && card.parentElement === cell && (next === card.nextElementSibling);
     if (following) return; // dropped where it was
     B.move(cards, target).then(() => B.clearPicks());
   }
-  function cancel() { if (drag) end(); }
+  function cancel() { if (drag) { end(); if (B.catchUp) B.catchUp(); } }
   function end() {
     clearTimeout(press);
     cancelAnimationFrame(scroller);
@@ -115,6 +118,5 @@
     document.documentElement.classList.remove("is-dragging");
     drag = null;
     B.busy = false;
-    if (B.catchUp) B.catchUp();
   }
 })();

@@ -22,6 +22,7 @@
     if (type.startsWith("record") && news.type !== B.data.type) return;
     const ids = [news.record, news.record_id, ...(news.record_ids || [])];
     if (type.startsWith("record")) ids.push(news.id, ...(news.ids || []));
+    if (news.count > Math.max((news.record_ids || []).length, (news.ids || []).length)) $$("[data-card]").forEach((card) => stale.add(card.dataset.card)); // not all are named
     ids.filter(Boolean).forEach((key) => {
       const card = B.card(key);
       if (card && onlyPlaced(news) && !isPaired(card)) return; // the move itself has been shown
@@ -58,16 +59,17 @@
 
   // -- how full: sizes and lanes are the server's to add up
 
-  const isAsked = B.data.bySize || Boolean(B.data.laneField);
+  const isAsked = B.data.bySize || Boolean(B.data.laneField) || Boolean($("[data-shown]"));
   let asking = 0;
   function fillsSoon() { if (isAsked && !asking) asking = setTimeout(fills, 2 * SOON_MS); }
   async function fills() {
     asking = 0;
     let found;
-    try { found = await B.api("GET", "board/" + B.data.type + "/fills?board=" + B.data.board); } catch (error) { return; }
+    try { found = await B.api("GET", "board/" + B.data.type + "/fills?board=" + B.data.board + "&" + B.data.query); } catch (error) { return; }
     if (B.data.bySize) {
-      found.stages.forEach((each) => B.fill($('[data-head="' + CSS.escape(each.stage) + '"]'), each.total, [each.words, each.tone]));
+      found.stages.forEach((each) => { const head = $('[data-head="' + CSS.escape(each.stage) + '"]'); if (head) B.fill(head, each.total, [each.words, each.tone]); });
     }
+    $$("[data-shown]").forEach((holder) => { holder.textContent = "(" + (found.shown[holder.closest("[data-head]").dataset.head] || 0) + " shown)"; });
     const cells = new Map(found.cells.map((each) => [each.stage + "\n" + each.lane, each]));
     B.cells().forEach((cell) => {
       const holder = $("[data-fill]", cell.closest("section"));
@@ -86,6 +88,6 @@
     if (type.startsWith("record")) fillsSoon();
   }));
   document.addEventListener("lockstep:KANBAN_ITEM_MOVED", fillsSoon);
-  document.addEventListener("lockstep:gap", () => { $$("[data-card]").slice(0, MOST).forEach((card) => stale.add(card.dataset.card)); soon(); fillsSoon(); });
+  document.addEventListener("lockstep:gap", () => { $$("[data-card]").forEach((card) => stale.add(card.dataset.card)); soon(); fillsSoon(); });
   follow();
 })();

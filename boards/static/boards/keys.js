@@ -91,6 +91,16 @@
     B.move([card], { cell, stage: cell.dataset.stage, before }).then(() => { focus(B.card(card.dataset.card)); if (B.catchUp) B.catchUp(); });
   }
 
+  /* Who goes elsewhere with the pointer or the focus has let go of it. */
+  function letGo(event) {
+    if (!lifted || lifted.card.contains(event.target)) return;
+    putBack();
+    B.say("Cancelled; the card is where it was.");
+    if (B.catchUp) B.catchUp();
+  }
+  document.addEventListener("pointerdown", letGo, true);
+  document.addEventListener("focusin", letGo);
+
   document.addEventListener("keydown", (event) => {
     const undoing = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !window.Hub.inField(event.target);
     if (undoing && B.may("move")) { event.preventDefault(); B.undo(event.shiftKey ? "redo" : "undo"); return; }

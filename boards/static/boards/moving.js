@@ -29,10 +29,12 @@
 
   async function show(moves) {
     const unknown = moves.map(apply).filter(Boolean);
+    B.rove();
     if (!unknown.length) return;
     try {
       const found = await B.fragment({ ids: unknown.join(",") });
-      found.cards.forEach((card) => { if (!B.card(card.dataset.card)) B.place(card); });
+      found.cards.forEach((card) => replace(card)); // it may have come meanwhile, by an older answer
+      if (!B.busy) B.trim();
     } catch (error) { /* the next reload shows them */ }
     B.rove();
   }
@@ -82,8 +84,10 @@
     const neighbours = around(cards, target);
     cards.forEach((card) => {
       if (target.cell) {
-        Object.assign(card.dataset, { stage: target.stage, lane: target.cell.dataset.lane });
-        target.cell.insertBefore(card, target.before || null);
+        const lane = target.lane === undefined ? card.dataset.lane : target.lane; // unasked, each stays in its own
+        const cell = !B.data.laneField || lane === target.cell.dataset.lane ? target.cell : B.cell(target.stage, lane);
+        Object.assign(card.dataset, { stage: target.stage, lane });
+        if (cell) cell.insertBefore(card, (cell === target.cell && target.before) || null);
       }
       card.classList.add("is-saving");
     });

@@ -14,10 +14,11 @@
   /* While a card is in somebody's hand nothing moves beneath it. */
   function work() {
     if (B.busy) return;
+    if (again) ask();
     while (waiting.length) {
       const news = waiting.shift();
       if (news.seq <= B.data.seq) continue;
-      if (!news.moves) { location.reload(); return; } // more than can be named: the page itself is quicker
+      if (!news.moves) { ask(); continue; } // more than can be named
       B.show(news.moves);
     }
     setTimeout(() => { if (holes()) ask(); }, 1500);
@@ -28,16 +29,21 @@
 
   /* What was missed, from the last number that is shown. */
   async function ask() {
-    if (asking) { again = true; return; }
+    if (asking || B.busy) { again = true; return; } // B.catchUp comes back to it
     asking = true; again = false;
     try {
       const found = await B.api("GET", "board/" + B.data.type + "/moves?after=" + B.data.seq);
-      if (found.last_seq - B.data.seq > 500) { location.reload(); return; }
+      if (B.busy) { again = true; return; }
+      if (found.last_seq - B.data.seq > 500) { // the page itself is quicker, but not under somebody's hands
+        if (document.querySelector("dialog[open], [data-card-pick]:checked") || window.Hub.inField(document.activeElement)) B.notice("Many cards were moved — show");
+        else location.reload();
+        return;
+      }
       await B.show(found.moves);
       if (B.data.seq < found.last_seq && found.moves.length) again = true;
     } catch (error) { /* the next event asks again */ } finally {
       asking = false;
-      if (again) ask();
+      if (again && !B.busy) ask();
     }
   }
   window.addEventListener("online", ask);

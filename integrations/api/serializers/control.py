@@ -13,6 +13,7 @@ from connectors import registry
 from connectors.base.connector import Connector
 from connectors.base.types import SecretField
 from integrations.badges import word_of
+from integrations.health import Health, HealthStatus, Verdict
 from integrations.models import (
     AuthType,
     ConflictStrategy,
@@ -23,6 +24,7 @@ from integrations.models import (
     SyncDirection,
     SyncFrequency,
 )
+from integrations.registrations import RegistrationState, registration_of
 from integrations.services.credentials import credential_summary, webhook_url
 from workspace.models import Membership
 
@@ -83,23 +85,51 @@ class IntegrationStats(serializers.Serializer[Any]):
     dead_letters = serializers.IntegerField()
 
 
+class HealthIndicator(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    weight = serializers.FloatField()
+    unit = serializers.ChoiceField(choices=["%", "ms", "s"])
+    value = serializers.FloatField(allow_null=True, help_text="null: not measured, takes nothing.")
+    verdict = serializers.ChoiceField(choices=[each.value for each in Verdict], allow_null=True)
+    sentence = serializers.CharField()
+
+
+class HealthOut(serializers.Serializer[Any]):
+    score = serializers.IntegerField(help_text="0 to 100")
+    status = serializers.ChoiceField(choices=[each.value for each in HealthStatus])
+    indicators = HealthIndicator(many=True)
+
+
 class IntegrationRow(serializers.ModelSerializer[Integration]):
-    """As in the list. ``stats`` come from the view, which reads them for all rows at once."""
+    """As in the list. ``stats`` and ``healths`` come from the view, which reads them for all rows at once."""
 
     type = serializers.CharField(source="connector")
     word = serializers.SerializerMethodField()
     stats = serializers.SerializerMethodField()
+    health = serializers.SerializerMethodField(
+        help_text="null where too little was done in the last 24 hours for a score."
+    )
 
     class Meta:
         model = Integration
         fields = [
             "id", "name", "type", "status", "status_reason", "word", "sync_direction", "sync_frequency", "auto_sync",
             "read_only", "environment", "tags", "last_sync_at", "last_success_at", "last_error_at", "last_error",
-            "breaker_state", "version", "created_at", "updated_at", "stats",
+            "breaker_state", "webhook_silent_since", "version", "created_at", "updated_at", "stats", "health",
         ]  # fmt: skip
 
     def get_word(self, integration: Integration) -> str:
-        return word_of(integration).word
+        return word_of(integration, self._health(integration)).word
+
+    @extend_schema_field(HealthOut(allow_null=True))
+    def get_health(self, integration: Integration) -> dict[str, Any] | None:
+        health = self._health(integration)
+        return None if health is None else dict(HealthOut(health).data)
+
+    def _health(self, integration: Integration) -> Health | None:
+        found: Health | None = self.context["healths"].get(integration.id)
+        return found
 
     @extend_schema_field(IntegrationStats)
     def get_stats(self, integration: Integration) -> dict[str, Any]:
@@ -111,6 +141,7 @@ class IntegrationOut(IntegrationRow):
     """All settings; credentials only as "set, ends in …x9"."""
 
     webhook_endpoint = serializers.SerializerMethodField()
+    webhook_state = serializers.SerializerMethodField()
     credentials = serializers.SerializerMethodField()
     owner = serializers.IntegerField(source="owner_id", allow_null=True)
 
@@ -122,11 +153,15 @@ class IntegrationOut(IntegrationRow):
             "create_missing_externally", "delete_policy", "delete_budget_count", "delete_budget_percent",
             "record_filter", "batch_size", "page_limit", "timeout_seconds", "retry_policy", "sync_windows",
             "ip_allow_list", "batch_fallback", "batch_fallback_seconds", "webhook_registration", "last_webhook_at",
-            "webhook_endpoint", "credentials", "owner",
+            "webhook_endpoint", "webhook_state", "credentials", "owner",
         ]  # fmt: skip
 
     def get_webhook_endpoint(self, integration: Integration) -> str:
         return webhook_url(integration)
+
+    @extend_schema_field(serializers.ChoiceField(choices=[each.value for each in RegistrationState]))
+    def get_webhook_state(self, integration: Integration) -> str:
+        return registration_of(integration).state
 
     @extend_schema_field(CredentialLine(many=True))
     def get_credentials(self, integration: Integration) -> list[dict[str, Any]]:

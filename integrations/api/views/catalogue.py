@@ -19,7 +19,7 @@ from integrations.api.serializers.control import (
     TemplateUseIn,
     every_connector,
 )
-from integrations.selectors import integration_stats
+from integrations.selectors import integration_figures
 from integrations.services.fieldmaps import transform_catalogue
 from integrations.services.templates import template_import, templates_for
 
@@ -84,6 +84,6 @@ class TemplateUseView(TenantView):
             secrets=data.pop("credentials", None),
             **data,
         )
-        context = {**self.get_serializer_context(), "stats": integration_stats([integration.id])}
+        context = {**self.get_serializer_context(), **integration_figures([integration])}
         shown = IntegrationOut(integration, context=context).data
         return Response({"success": True, "integration": shown, "webhook_secret": secret}, status=201)

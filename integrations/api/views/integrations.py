@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
@@ -35,7 +36,7 @@ from integrations.api.serializers.control import (
 )
 from integrations.api.serializers.work import SyncIn, SyncOut
 from integrations.models import Integration, IntegrationStatus, JobKind
-from integrations.selectors import estimated_duration_seconds, integration_stats
+from integrations.selectors import estimated_duration_seconds, integration_figures
 from integrations.services.clients import client_for, connection_check, draft_check
 from integrations.services.control import (
     checked_for_creation,
@@ -86,18 +87,19 @@ class IntegrationViewSet(TenantViewSet):
         return IntegrationRow if self.action == "list" else IntegrationOut
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        stats = integration_stats([row.id for row in page or ()])
-        rows = IntegrationRow(page, many=True, context={**self.get_serializer_context(), "stats": stats})
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        rows = IntegrationRow(page, many=True, context=self._with_figures(page))
         return self.get_paginated_response(rows.data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(self.shown(self.get_object()))
 
     def shown(self, integration: Integration) -> dict[str, Any]:
-        stats = integration_stats([integration.id])
-        context = {**self.get_serializer_context(), "stats": stats}
-        return dict(IntegrationOut(integration, context=context).data)
+        return dict(IntegrationOut(integration, context=self._with_figures([integration])).data)
+
+    def _with_figures(self, rows: Sequence[Integration]) -> dict[str, Any]:
+        """The serializers' context: what is counted of these rows, read for all of them at once."""
+        return {**self.get_serializer_context(), **integration_figures(rows)}
 
     @extend_schema(
         request=IntegrationCreateIn,

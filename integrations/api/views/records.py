@@ -28,7 +28,7 @@ from integrations.api.serializers.records import (
 )
 from integrations.badges import word_of
 from integrations.models import Integration, JobStatus, SyncJob
-from integrations.selectors import integration_stats, sync_states
+from integrations.selectors import healths_of, integration_stats, sync_states
 from integrations.services.mappings import record_retry
 from workspace.access import Action
 from workspace.kinds import RecordSpec, record_spec
@@ -329,7 +329,7 @@ class TaskSyncStatusView(TaskBase):
 class SyncStatusView(TenantView):
     """How all integrations stand."""
 
-    queryset = Integration.objects.filter(deleted_at__isnull=True)
+    queryset = Integration.objects.filter(deleted_at__isnull=True).select_related("tenant")
     filter_backends = ()
     pagination_class = None
 
@@ -338,6 +338,7 @@ class SyncStatusView(TenantView):
         """One row per integration, and how many jobs run."""
         rows = list(self.get_queryset().order_by("name"))
         stats = integration_stats([row.id for row in rows])
+        healths = healths_of(rows, now=timezone.now())
         running = SyncJob.objects.filter(tenant=self.tenant, status=JobStatus.RUNNING).count()
         shown = [
             {
@@ -345,7 +346,7 @@ class SyncStatusView(TenantView):
                 "name": row.name,
                 "type": row.connector,
                 "status": row.status,
-                "word": word_of(row).word,
+                "word": word_of(row, healths.get(row.id)).word,
                 "last_sync_at": row.last_sync_at,
                 "last_success_at": row.last_success_at,
                 "last_error": row.last_error,

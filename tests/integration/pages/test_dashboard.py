@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import JobStatus, LogStatus, SyncJob
-from integrations.pages.figures import HEARTBEAT_KEY, percent, pulse
+from integrations.pages.figures import HEARTBEAT_KEY, pulse
+from integrations.wording import percent
 from tests.integration.pages.world import World
 from workspace.models import Membership, Role
 

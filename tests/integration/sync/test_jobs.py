@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from connectors.base.errors import RateLimited, RecordProblem, Retryable
+from connectors.base.errors import Exchange, RateLimited, RecordProblem, Retryable
 from integrations.models import (
     Cursor,
     Integration,
@@ -390,6 +390,32 @@ def test_the_health_check_looks_at_the_last_hour(hub: Hub) -> None:
         )  # fmt: skip
     assert maintenance.health_check() == 1
     assert (hub.status(), hub.reason()) == ("DEGRADED", "2 of 10 operations failed in the last hour.")
+
+
+def test_a_clean_run_ends_degraded_only_once_the_score_is_good_again(hub: Hub) -> None:
+    for number in range(10):
+        SyncLog.objects.create(
+            tenant=hub.tenant, integration=hub.integration, operation="update",
+            status="failed" if number < 3 else "success", created_at=hub.clock.at,
+        )  # fmt: skip
+    assert maintenance.health_check() == 1
+    assert hub.pull("scheduled").status == "succeeded"
+    assert (hub.status(), hub.reason()) == ("DEGRADED", "3 of 10 operations failed in the last hour.")
+    hub.clock.wait(hours=25)
+    hub.pull("scheduled")
+    assert (hub.status(), hub.reason(), maintenance.health_check()) == ("ACTIVE", "", 0)
+
+
+def test_a_records_log_row_says_what_the_other_side_answered_and_how_fast(
+    hub: Hub, linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, _ = linked()
+    monkeypatch.setattr(VendorClient, "last_exchange", Exchange(method="PATCH", status=200, duration_ms=120))
+    hub.edit(task, title="Ours")
+    hub.push()
+    row = SyncLog.objects.filter(operation="update").latest("id")
+    assert (row.http_status, row.duration_ms) == (200, 120)
+    assert row.exchange is not None and row.exchange["method"] == "PATCH"
 
 
 # -- dry run -----------------------------------------------------------------------------------------------

@@ -1,0 +1,139 @@
+"""Hands on the board: drags, lifts and drops while others move the same cards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from boards.models import Board, Source
+from boards.services.actors import Actor
+from boards.services.moves import Card, cards_move
+from boards.services.neighbours import Target
+from tests.browser.board_fixtures import BOARD, Desk, card, expect_column
+from tests.browser.conftest import Visits
+from tests.browser.house import House
+from tests.browser.test_board_fresh import carry, configure, edit, live, middle
+from workspace.models import Task
+
+
+def put(house: House, task: Task, stage: str, **place: Any) -> None:
+    def work():
+        board = Board.objects.select_related("tenant").get(tenant=house.tenant, record_type="task")
+        cards_move(
+            board=board,
+            cards=[Card(task.pk)],
+            target=Target(stage, **place),
+            actor=Actor(source=Source.SYNC),
+            now=timezone.now(),
+        )
+
+    house.worker.do(work)
+
+
+def without(house: House, key: str) -> None:
+    stages = house.worker.do(
+        lambda: Board.objects.get(tenant=house.tenant, record_type="task").config["stages"]
+    )
+    configure(house, stages=[s for s in stages if s["key"] != key])
+
+
+def test_a_card_taken_back_to_the_tray_stays(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(boat="review", door="todo")
+    without(house, "review")
+    page = live(visit("operator", BOARD))
+    page.mouse.move(*middle(page, "[data-card][aria-label=boat]"))
+    page.mouse.down()
+    page.mouse.move(*middle(page, "section[data-column=todo]"), steps=6)
+    box = page.locator(".unplaced ol").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 30, box["y"] + 10, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    assert house.fresh(cards["boat"]).stage == "review"
+
+
+def test_a_drop_beside_a_card_that_was_moved_meanwhile(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(boat="backlog", door="todo", roof="todo")
+    visit.expected.append("/api/v1/kanban/move")
+    page = live(visit("operator", BOARD))
+    page.mouse.move(*middle(page, "[data-card][aria-label=boat]"))
+    page.mouse.down()
+    page.mouse.move(400, 400, steps=3)
+    over = card(page, "roof").bounding_box()
+    page.mouse.move(over["x"] + 60, over["y"] + 4, steps=8)
+    put(house, cards["roof"], "done")
+    page.wait_for_timeout(1000)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
+    # either the drop is carried out or the person is told why not
+    assert house.fresh(cards["boat"]).stage == "todo" or page.get_by_role("alert").count()
+
+
+def test_what_was_missed_is_shown_after_the_drag(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(boat="backlog", door="todo", roof="todo")
+    page = live(visit("operator", BOARD))
+    page.evaluate(
+        "document.addEventListener('lockstep:KANBAN_ITEM_MOVED', (event) => event.stopImmediatePropagation(), true)"
+    )
+    page.mouse.move(*middle(page, "[data-card][aria-label=boat]"))
+    page.mouse.down()
+    page.mouse.move(400, 400, steps=3)
+    put(house, cards["roof"], "done")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(1500)
+    expect(page.locator("ol[data-stage=todo] .card__title")).to_have_text(["door", "roof"])
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect_column(page, "todo", "door")
+
+
+def test_a_lifted_card_is_put_back_when_the_focus_goes(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(boat="backlog", door="todo")
+    page = live(visit("operator", BOARD))
+    card(page, "boat").focus()
+    page.keyboard.press(" ")
+    page.keyboard.press("ArrowRight")
+    page.locator(".board-hint").click()
+    expect_column(page, "backlog", "boat")
+    edit(house, cards["door"], stage="done")
+    expect_column(page, "done", "door")
+
+
+def in_lane(page: Page, lane: str, stage: str) -> Any:
+    return page.locator(f"[data-lane-row={lane}] section[data-column={stage}] [data-card] .card__title")
+
+
+def test_lane_as_it_is_beside_a_card_of_another_lane(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(boat="todo", door="review")
+    edit(house, cards["boat"], priority="low")
+    edit(house, cards["door"], priority="high")
+    configure(house, lane_field="priority")
+    page = live(visit("operator", BOARD))
+    card(page, "boat").focus()
+    page.keyboard.press("m")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Column").select_option("review")
+    dialog.get_by_label("Position").select_option(label="After door")
+    dialog.get_by_role("button", name="Move").click()
+    expect(page.locator("#board-says")).to_have_text("boat moved to Review")
+    page.wait_for_timeout(1500)
+    assert house.fresh(cards["boat"]).priority == "low"
+    expect(in_lane(page, "low", "review")).to_have_text(["boat"])
+
+
+def test_many_cards_dropped_in_a_lane_all_come_into_it(visit: Visits, house: House, desk: Desk) -> None:
+    cards = desk(boat="todo", door="todo", roof="todo")
+    edit(house, cards["boat"], priority="high")
+    edit(house, cards["door"], priority="low")
+    edit(house, cards["roof"], priority="low")
+    configure(house, lane_field="priority")
+    page = live(visit("operator", BOARD))
+    for title in ("boat", "door"):
+        card(page, title).focus()
+        page.keyboard.press("x")
+    carry(page, "boat", "[data-lane-row=high] section[data-column=review]")
+    expect(page.locator("#board-says")).to_have_text("2 cards moved to Review")
+    page.wait_for_timeout(1500)
+    assert house.fresh(cards["door"]).priority == "high"
+    expect(in_lane(page, "high", "review")).to_have_count(2)
