@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -146,3 +146,34 @@ def _key(text: str, at: int) -> tuple[str, int]:
     if end == at:
         raise PathError("a name is missing", at)
     return text[at:end], end
+
+
+def paths_in(data: Any, *, deepest: int = 5) -> Iterator[str]:
+    """The paths to what a document holds, for people to pick from: values, lists, and what the first of a list holds.
+
+    ``deepest`` steps and no further. Names that no path can say (with both kinds of quotes) are left out.
+    """
+    yield from _below(data, "", deepest)
+
+
+def _below(data: Any, at: str, steps: int) -> Iterator[str]:
+    if not isinstance(data, Mapping) or not steps:
+        return
+    for name, value in data.items():
+        step = _as_step(str(name))
+        if not step:
+            continue
+        path = f"{at}.{step}" if at else step
+        if isinstance(value, Mapping) and value:
+            yield from _below(value, path, steps - 1)
+            continue
+        yield path
+        if isinstance(value, list | tuple) and value:
+            yield from _below(value[0], f"{path}[0]", steps - 1)
+
+
+def _as_step(name: str) -> str:
+    """A key as a path writes it, quoted where it has to be; "" if it cannot be written."""
+    if name and not set(name) & set(".[]\"'") and name.strip():
+        return name
+    return next((f"{quote}{name}{quote}" for quote in "\"'" if name and quote not in name), "")

@@ -16,6 +16,7 @@ from connectors import registry
 from connectors.base.connector import Connector
 from connectors.base.types import LinkSpec, Resource
 from integrations.models import FieldMap, Integration, Mapping, StatusMap
+from integrations.services.names import MATCH_DEFAULTS
 from reconcile.fieldmap import CompiledMap, compile_field_map, parse_field_map
 from reconcile.model import DeletePolicy, Direction, FieldRule, Policy, Rule, Strategy
 from workspace.kinds import derived_fields, record_kinds, reference_targets
@@ -59,8 +60,7 @@ class ResourceContext:
     def match_on(self) -> tuple[str, ...]:
         """Local fields by which an unlinked record is recognised at first contact."""
         configured = self.integration.options.get("match", {}).get(self.name)
-        defaults = {"member": ("email",), "label": ("name",)}
-        fields = configured if configured is not None else defaults.get(self.record_type, ())
+        fields = configured if configured is not None else MATCH_DEFAULTS.get(self.record_type, ())
         return tuple(name for name in fields if name in self.field_map.keys)
 
     @cached_property

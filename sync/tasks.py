@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from integrations.models import Integration
-from integrations.services.control import integration_purge
+from integrations.services.deletion import integration_purge
 from sync.services import deliveries, dispatch, drains, jobs, maintenance, outbox, pair_sync, webhooks
 from workspace.wakeups import wake, woken
 

@@ -15,6 +15,7 @@ from conflicts.maps import local_fields
 from conflicts.models import ConflictKind, ConflictResolution, ConflictStatus, MergeRule
 from integrations.audit import audit
 from integrations.models import Integration
+from integrations.services.names import kinds_of_tenant, rule_name_problems
 from reconcile.kinds import Kind
 from reconcile.model import Clocks, FieldConflict, FieldRule, Policy, Rule
 from reconcile.strategies import Context, decide_by_rule
@@ -101,6 +102,7 @@ def rule_create(
 ) -> MergeRule:
     """A new rule at the end of the order. Raises ``InvalidDecision`` naming the field."""
     _check_rule(tenant=tenant, rule=rule, integration=integration, expires_at=expires_at, now=now)
+    _check_names(tenant=tenant, field=field, resource=resource, integration=integration)
     last = MergeRule.objects.filter(tenant=tenant).aggregate(last=Max("position"))["last"]
     row = MergeRule.objects.create(
         tenant=tenant,
@@ -146,6 +148,8 @@ def rule_update(*, rule_id: UUID, tenant: Tenant, user: Any, now: datetime, **ch
         expires_at=changes.get("expires_at"),
         now=now,
     )
+    if {"field", "resource", "integration"} & changes.keys():
+        _check_names(tenant=tenant, field=row.field, resource=row.resource, integration=row.integration)
     row.save()
     audit(
         row,
@@ -189,6 +193,18 @@ def _check_rule(
         errors["expires_at"] = "This is in the past; choose a later time or none."
     if errors:
         raise InvalidDecision(errors)
+
+
+def _check_names(*, tenant: Tenant, field: str, resource: str, integration: Integration | None) -> None:
+    """A rule for a kind or a field that nothing has would never decide anything, and nobody would see why."""
+    if not field and not resource:
+        return
+    rows = [integration] if integration is not None else Integration.objects.for_tenant(tenant)
+    problems = rule_name_problems(
+        kinds_of_tenant(rows), field=field, resource=resource, is_everywhere=integration is None
+    )
+    if problems:
+        raise InvalidDecision(problems)
 
 
 # -- trying it out -----------------------------------------------------------------------------------------

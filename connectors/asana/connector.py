@@ -169,7 +169,7 @@ SECRETS = (
 )  # fmt: skip
 
 SETTINGS = (
-    SecretField("project_id", "Project", help="Picked from the list, or the long number in its address.", secret=False),
+    SecretField("project_id", "Project", help="Picked from the list once connected, or the long number in its address.", secret=False, picks=("workspace", "project")),
     SecretField(
         "key_field",
         "Field for the hub's key",

@@ -150,7 +150,8 @@ class RestClient:
     # --- the Client protocol ----------------------------------------------------------------------------------------
 
     def check(self) -> CheckReport:
-        """Default: who am I (``whoami``), then one page of the first resource. Connectors add what they know."""
+        """Default: who am I (``whoami``), then one page of the first resource, once the place is picked that it is in.
+        Connectors add what they know."""
         started = time.perf_counter()
         checks: list[Check] = []
         account, account_id = "", ""
@@ -158,7 +159,7 @@ class RestClient:
             account, account_id = self.whoami()
             checks += [Check("reachable", True), Check("authenticated", True, account)]
             first = next(iter(self._resources.values()), None)
-            if first is not None and not first.parent:
+            if first is not None and not first.parent and not self.connector.unpicked(self.settings):
                 self.list_page(first.name)
                 checks.append(Check("may_read", True, f"{first.label} can be read"))
         except SyncError as error:

@@ -120,6 +120,11 @@ class Connector:
     def resources_of(self, settings: Mapping[str, Any]) -> tuple[Resource, ...]:
         return tuple(self.resources_for(settings)) if self.resources_for else self.resources
 
+    def unpicked(self, settings: Mapping[str, Any]) -> list[SecretField]:
+        """The required settings that are picked from a list of the vendor's and have no value yet."""
+        wanted = [each for each in self.settings if each.picks and each.required]
+        return [each for each in wanted if settings.get(each.name) in (None, "")]
+
     def resource(self, name: str, settings: Mapping[str, Any] | None = None) -> Resource:
         """Raises ``KeyError`` for an unknown resource."""
         for resource in self.resources_of(settings or {}):

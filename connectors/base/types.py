@@ -262,6 +262,8 @@ class SecretField:
     """One credential or configuration input, for the form: ``name``, label, help, whether it is secret.
 
     ``choices`` are (value, label) where only some values make sense; the first is what counts where none is given.
+    ``picks`` are kinds of ``Client.containers``, outermost first: the last is picked from, and the value is its id; the
+    others say where it is. A draft may lack such a value: only a connected client can list what there is.
     """
 
     name: str
@@ -271,6 +273,7 @@ class SecretField:
     required: bool = True
     url: str = ""
     choices: tuple[tuple[str, str], ...] = ()
+    picks: tuple[str, ...] = ()
 
     def accepts(self, value: Any) -> bool:
         """True if nothing is chosen, or one of the choices exactly: connectors compare it as it stands."""
@@ -325,7 +328,9 @@ class Client(Protocol):
 
     def check(self) -> CheckReport: ...
 
-    def containers(self, kind: str = "", parent_id: str = "") -> list[Container]: ...
+    def containers(self, kind: str = "", parent_id: str = "") -> list[Container]:
+        """What there is to pick from. A kind that a setting ``picks`` is listed whole where no parent is named, also by
+        a client whose settings do not say the place yet."""
 
     def list_page(
         self,

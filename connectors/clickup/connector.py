@@ -155,7 +155,13 @@ SECRETS = (
 )
 
 SETTINGS = (
-    SecretField("list_id", "List", help="Picked from the lists, or the number in its address.", secret=False),
+    SecretField(
+        "list_id",
+        "List",
+        help="Picked from the list once connected, or the number in its address.",
+        secret=False,
+        picks=("workspace", "space", "task_list"),
+    ),
     SecretField(
         "workspace_id",
         "Workspace",

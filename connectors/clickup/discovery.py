@@ -81,7 +81,7 @@ def _list_checks(client: Opened) -> list[Check]:
 
 def containers(client: Opened, kind: str, parent_id: str) -> list[Container]:
     """Kinds: workspace, space (of a workspace), folder (of a space), task_list (of a space), status, member and
-    custom_field (of the list), tag.
+    custom_field (of the list), tag. Spaces and lists are those of all workspaces where no parent is named.
 
     Without a kind: workspaces, spaces and lists, and with a list chosen its statuses.
     """
@@ -92,13 +92,16 @@ def containers(client: Opened, kind: str, parent_id: str) -> list[Container]:
         case "workspace":
             return teams(client)
         case "space":
-            return spaces(client, parent_id or client.team_id())
+            homes = [parent_id] if parent_id else [team.id for team in teams(client)]
+            return [space for home in homes for space in spaces(client, home)]
         case "folder":
             return [
                 _container(row, kind, parent_id) for row in _folders(client, parent_id or client.space_id())
             ]
+        case "task_list" if parent_id:
+            return list(_lists(client, parent_id))
         case "task_list":
-            return list(_lists(client, parent_id or client.space_id()))
+            return [place for place in _places(client) if place.kind == kind]
         case "status":
             return _statuses(client, parent_id or client.list_id)
         case "member":

@@ -191,7 +191,11 @@ SECRETS = (
 
 SETTINGS = (
     SecretField(
-        "workspace_id", "Workspace", help="Picked from the list once connected, or its id.", secret=False
+        "workspace_id",
+        "Workspace",
+        help="Picked from the list once connected, or its id.",
+        secret=False,
+        picks=("workspace",),
     ),
     SecretField(
         "entries",

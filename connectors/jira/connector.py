@@ -222,7 +222,11 @@ SECRETS = (
 
 SETTINGS = (
     SecretField(
-        "project", "Project", help="Picked from the list once connected, or its key (WEB).", secret=False
+        "project",
+        "Project",
+        help="Picked from the list once connected, or its key (WEB).",
+        secret=False,
+        picks=("project",),
     ),
     SecretField(
         "cloud_id",

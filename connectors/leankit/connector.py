@@ -129,6 +129,7 @@ SETTINGS = (
         "Board",
         help="Picked from the list once connected, or the number in the board's address.",
         secret=False,
+        picks=("board",),
     ),
     SecretField(
         "archive_lane",

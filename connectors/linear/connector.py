@@ -194,7 +194,11 @@ SECRETS = (
     SecretField("client_secret", "OAuth client secret", required=False),
     SecretField("refresh_token", "Refresh token", help="Granted in the browser.", required=False),
 )
-SETTINGS = (SecretField("team_id", "Team", help="Picked from the list once connected.", secret=False),)
+SETTINGS = (
+    SecretField(
+        "team_id", "Team", help="Picked from the list once connected.", secret=False, picks=("team",)
+    ),
+)
 
 
 def open_client(

@@ -178,6 +178,7 @@ SETTINGS = (
         "Board",
         help="Picked from the list once connected, or the number in its address.",
         secret=False,
+        picks=("workspace", "board"),
     ),
     SecretField(
         "stage_from",

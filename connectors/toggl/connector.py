@@ -208,7 +208,11 @@ SECRETS = (
 
 SETTINGS = (
     SecretField(
-        "workspace_id", "Workspace", help="Picked from the list once connected, or its number.", secret=False
+        "workspace_id",
+        "Workspace",
+        help="Picked from the list once connected, or its number.",
+        secret=False,
+        picks=("workspace",),
     ),
     SecretField(
         "entries",

@@ -132,6 +132,7 @@ SETTINGS = (
         "Board",
         help="Picked from the list once connected, or the eight letters in the board's address.",
         secret=False,
+        picks=("organization", "board"),
     ),
     SecretField(
         "default_list",

@@ -14,14 +14,14 @@ from connectors.base.errors import SyncError
 from integrations.models import Integration, JobKind
 from integrations.services.clients import connection_check
 from integrations.services.control import (
-    integration_delete,
     integration_disable,
     integration_enable,
     integration_pause,
     integration_resume,
 )
 from integrations.services.credentials import webhook_secret_newest, webhook_secret_rotate
-from integrations.services.deliveries import webhook_register
+from integrations.services.deletion import integration_delete
+from integrations.services.deliveries import Withdrawn, webhook_register
 from integrations.services.jobs import job_request
 from integrations.services.problems import CheckFailed, InvalidSettings, JobAlreadyOpen, NotNow, Refused
 from workspace.access import Action
@@ -114,13 +114,14 @@ def _enable(view: HubView, integration: Integration) -> None:
 
 
 def _disable(view: HubView, integration: Integration) -> None:
-    integration_disable(integration=integration, user=view.request.user)
+    withdrawn = integration_disable(integration=integration, user=view.request.user)
     view.say(f"{integration.name} is disabled: webhooks are refused until it is enabled.")
+    _tell(view, withdrawn)
 
 
 def _delete(view: HubView, integration: Integration) -> HttpResponse:
     try:
-        integration_delete(
+        deleted = integration_delete(
             integration=integration,
             typed_name=view.request.POST.get("typed_name", ""),
             user=view.request.user,
@@ -129,7 +130,14 @@ def _delete(view: HubView, integration: Integration) -> HttpResponse:
         view.say(" ".join(refused.errors["typed_name"]), "error")
         return HttpResponseRedirect(reverse("hub:integration_delete", args=[integration.pk]))
     view.say(f"{integration.name} is deleted. The records stay, here and there.")
+    _tell(view, deleted.webhook)
     return HttpResponseRedirect(reverse("hub:dashboard"))
+
+
+def _tell(view: HubView, withdrawn: Withdrawn) -> None:
+    """What became of the webhook at the vendor."""
+    if withdrawn.words:
+        view.say(withdrawn.words, "warning" if withdrawn.is_left else "success")
 
 
 def _rotate(view: HubView, integration: Integration) -> HttpResponse:

@@ -13,31 +13,41 @@ from django.urls import reverse
 
 from connectors import registry
 from connectors.base.connector import Connector
-from connectors.base.errors import SyncError
 from connectors.base.types import Can
-from integrations.models import Integration, IntegrationStatus, JobKind, StatusMap
+from integrations.models import Integration, IntegrationStatus, IntegrationTemplate, JobKind
 from integrations.offers import offer_for
 from integrations.services.clients import connection_check
 from integrations.services.control import (
     integration_create,
     integration_enable,
     integration_pause,
-    integration_update,
 )
 from integrations.services.credentials import webhook_url
-from integrations.services.fieldmaps import field_map_current
+from integrations.services.fieldmaps import field_map_current, record_types
 from integrations.services.jobs import job_request
 from integrations.services.problems import InvalidSettings, Refused, StaleSettings
-from integrations.services.statusmaps import status_map_refresh
+from integrations.services.templates import template_import, templates_for
 from workspace.access import Action
 
 from .actions import SECRET_SESSION_KEY, secret_to_show
 from .base import HubView
 from .consent import consent_facts
 from .figures import system_name
-from .forms import OPTION, Bound, Group, Setting, bind, connection_group, read, secret_settings, with_options
-from .integration import BY_KEY, with_kinds
-from .maps import resources_of, status_tables
+from .forms import (
+    OPTION,
+    Bound,
+    Group,
+    Setting,
+    bind,
+    connection_group,
+    read,
+    secret_settings,
+    with_options,
+)
+from .kinds import resources_of
+from .recognition import match_groups, match_now
+from .statuses import status_tables
+from .what import what_page, what_save
 
 STEPS = (
     ("system", "System"),
@@ -46,22 +56,6 @@ STEPS = (
     ("what", "What and how"),
     ("review", "Review"),
 )
-WHAT = Group(
-    "what",
-    "What and how",
-    "",
-    (
-        *(each for each in BY_KEY["what"].settings if each.name != "record_filter"),
-        *(each for each in BY_KEY["when"].settings if each.name == "sync_frequency"),
-        *(
-            each
-            for each in BY_KEY["conflicts"].settings
-            if each.name in ("conflict_strategy", "delete_policy")
-        ),
-    ),
-)
-
-
 #: every system has these: what it is there for is named before them
 SIDE_KINDS = ("member", "label", "project", "comment")
 
@@ -95,8 +89,18 @@ class ChooseSystem(HubView):
             for connector in installed()
             if text in f"{connector.name} {connector.summary} {connector.key}".casefold()
         ]
+        templates = list(templates_for(self.tenant))
+        wanted = request.GET.get("template", "")
         drafts = Integration.objects.for_tenant(self.tenant).filter(status=IntegrationStatus.DRAFT)
-        return self.render(context={"systems": systems, "drafts": drafts, "steps": steps("system")})
+        names = {connector.key: connector.name for connector in installed()}
+        context = {
+            "systems": systems,
+            "drafts": drafts,
+            "steps": steps("system"),
+            "templates": [(row, names.get(row.connector, "")) for row in templates],
+            "template": next((row for row in templates if str(row.pk) == wanted and not row.connector), None),
+        }
+        return self.render(context=context)
 
 
 def installed() -> list[Connector]:
@@ -121,7 +125,7 @@ def steps(current: str) -> list[dict[str, Any]]:
 
 
 class Connect(HubView):
-    """Name, address and credentials; saving makes the draft and tests it."""
+    """Name, address and credentials, from a ready-made set-up or from nothing; saving makes the draft and tests it."""
 
     action = Action.MANAGE
     template_name = "hub/new/connect.html"
@@ -136,19 +140,34 @@ class Connect(HubView):
         try:
             if errors:
                 raise InvalidSettings(errors)
-            integration, _ = integration_create(
-                tenant=self.tenant,
-                user=request.user,
-                connector=connector.key,
-                secrets=secrets,
-                **with_options(values, {}),
-            )
+            integration = self._make(connector, values, secrets)
         except InvalidSettings as refused:
             return self._page(connector, refused.errors, status=422)
         if connector.hub_makes_webhook_secret:
             request.session[SECRET_SESSION_KEY] = str(integration.pk)
         connection_check(integration=integration, user=request.user)
         return HttpResponseRedirect(reverse("hub:integration_setup", args=[integration.pk, "test"]))
+
+    def _make(self, connector: Connector, values: dict[str, Any], secrets: dict[str, Any]) -> Integration:
+        facts: dict[str, Any] = {
+            "tenant": self.tenant,
+            "user": self.request.user,
+            "connector": connector.key,
+            "secrets": secrets,
+        }
+        wanted = self.request.POST.get("template", "")
+        if not wanted:
+            return integration_create(**facts, **with_options(values, {}))[0]
+        template = next((row for row in self._templates(connector) if str(row.pk) == wanted), None)
+        if template is None:
+            raise InvalidSettings({"template": ["This set-up is not offered any more; choose another."]})
+        options = template.body.get("settings", {}).get("options", {})
+        return template_import(**facts, body=template.body, **with_options(values, options))[0]
+
+    def _templates(self, connector: Connector) -> list[IntegrationTemplate]:
+        """The ready-made set-ups for this system, those for every system last."""
+        rows = [row for row in templates_for(self.tenant) if row.connector in ("", connector.key)]
+        return sorted(rows, key=lambda row: (not row.connector, row.name.casefold()))
 
     def _connector(self, slug: str) -> Connector:
         try:
@@ -190,6 +209,8 @@ class Connect(HubView):
             "secrets": secrets,
             "offer": offer,
             "is_filled": is_filled,
+            "templates": self._templates(connector),
+            "template": (self.request.POST if is_again else self.request.GET).get("template", ""),
             "steps": steps("connect"),
             "error_lines": [
                 ("" if name not in shown else f"f-{name.replace('.', '-')}", name, text)
@@ -239,7 +260,8 @@ class Setup(HubView):
                     )
                     return self._go(pk, "test")
                 case "what":
-                    return self._what(request, integration)
+                    what_save(self, request, integration)
+                    return self._go(pk, "review")
                 case "review":
                     return self._finish(request, integration)
         except InvalidSettings as refused:
@@ -251,24 +273,6 @@ class Setup(HubView):
             self.say(refused.message, "error")
             return self._go(pk, step)
         raise Http404("There is no such step.")
-
-    def _what(self, request: HttpRequest, integration: Integration) -> HttpResponse:
-        values, errors = read(WHAT, request.POST)
-        if not errors and not values["resource_types"]:
-            errors["resource_types"] = ["Choose at least one kind of record."]
-        if errors:
-            raise InvalidSettings(errors)
-        integration_update(integration=integration, user=request.user, **values)
-        for resource in resources_of(integration):
-            if (
-                resource.status_links
-                and not StatusMap.objects.filter(integration=integration, resource=resource.name).exists()
-            ):
-                try:
-                    status_map_refresh(integration=integration, resource=resource.name, user=request.user)
-                except (SyncError, InvalidSettings) as error:
-                    self.say(f"The statuses of {resource.label} could not be read: {error}", "warning")
-        return self._go(integration.pk, "review")
 
     def _finish(self, request: HttpRequest, integration: Integration) -> HttpResponse:
         match request.POST.get("start"):
@@ -312,21 +316,20 @@ def _test_page(view: HubView, integration: Integration, errors: Any) -> dict[str
     return {"consent": consent_facts(view.request, integration)}
 
 
-def _what_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
-    data = view.request.POST if errors is not None else None
-    return {"bound": with_kinds(bind(WHAT, integration, data=data, errors=errors), integration)}
-
-
 def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[str, Any]:
-    tables = []
+    tables, types = [], record_types(integration)
     for resource in resources_of(integration):
         current = field_map_current(integration=integration, resource=resource.name)
         for table in status_tables(integration, resource, current):
             tables.append({"resource": resource, **table})
     connector = registry.get(integration.connector)
     return {
-        "resources": resources_of(integration),
+        "resources": [(each, types[each.name]) for each in resources_of(integration)],
         "tables": tables,
+        "recognise": [
+            (group, bind(group, integration, defaults=match_now(integration)))
+            for group in match_groups(integration)
+        ],
         "webhook_url": webhook_url(integration),
         "secret_once": secret_to_show(view.request, integration),
         "webhook_help": connector.webhook_help,
@@ -334,5 +337,5 @@ def _review_page(view: HubView, integration: Integration, errors: Any) -> dict[s
     }
 
 
-PAGES = {"test": _test_page, "what": _what_page, "review": _review_page}
+PAGES = {"test": _test_page, "what": what_page, "review": _review_page}
 __all__ = ["OPTION", "ChooseSystem", "Connect", "Setup"]

@@ -30,6 +30,7 @@ from integrations.panels import COUNTERS
 from integrations.registrations import silence_sentence
 from integrations.selectors import health_counts, health_from
 from integrations.services.schedules import schedule_name
+from integrations.services.windows import next_run
 from workspace.models import Tenant
 
 DAY = timedelta(hours=24)
@@ -194,14 +195,18 @@ def _job_counts(rows: QuerySet[SyncJob], now: datetime) -> Iterable[Any]:
 
 
 def next_syncs(integrations: Iterable[Integration], now: datetime) -> dict[UUID, datetime]:
-    """When beat starts each one next; one query. Paused and manual ones have no next time."""
-    names = {schedule_name(row): row.pk for row in integrations}
+    """When beat starts each one next, within its windows; one query. Paused and manual ones have no next time."""
+    rows = list(integrations)
+    names = {schedule_name(row): row.pk for row in rows}
     entries = PeriodicTask.objects.filter(name__in=names, enabled=True).select_related("interval", "crontab")
     found = {}
     for entry in entries:
         last = entry.last_run_at or entry.date_changed
         remaining = entry.schedule.remaining_estimate(last)
         found[names[entry.name]] = now + max(remaining, timedelta(0))
+    for row in rows:
+        if row.pk in found and row.sync_windows and (at := next_run(row, now)):
+            found[row.pk] = at
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from django.http import QueryDict
@@ -19,13 +20,17 @@ from integrations.models import (
     SyncDirection,
     SyncFrequency,
 )
+from integrations.services.containers import Choices
 
 OPTION = "options."
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One input. ``kind`` is text, number, check, select, many, json, list or password."""
+    """One input. ``kind`` is text, number, check, select, many, json, list, password or place.
+
+    A place is picked from a list of the vendor's where that has been read (``offered``), and typed otherwise.
+    """
 
     name: str
     label: str
@@ -56,6 +61,10 @@ class Bound:
     errors: list[str] = field(default_factory=list)
     now: Any = None  # what is stored, where it is not what was typed
     is_stale: bool = False
+    groups: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()  # of a place: where it is, and what is there
+    is_long: bool = False
+    note: str = ""  # why it is typed, not picked
+    other_way: tuple[str, str] | None = None  # link and words: to the list, or to typing
 
     @property
     def dom_id(self) -> str:
@@ -181,8 +190,18 @@ def connection_group(connector: Connector) -> Group:
 
 def _of_connector(each: SecretField) -> Setting:
     name = each.name if each.name == "base_url" else OPTION + each.name
-    kind = "select" if each.choices else "text"
-    return Setting(name, each.label, kind, each.help, each.choices, link=each.url, required=each.required)
+    kind = "select" if each.choices else "place" if each.picks else "text"
+    is_needed = each.required and not each.picks  # what is picked is asked for once the connection works
+    return Setting(name, each.label, kind, each.help, each.choices, link=each.url, required=is_needed)
+
+
+def place_group(connector: Connector) -> Group:
+    """What is picked from the vendor's lists, for the step after the connection test."""
+    places = [
+        replace(_of_connector(each), required=each.required) for each in connector.settings if each.picks
+    ]
+    lead = f"What of {connector.name} is kept in step, from the list it gave just now."
+    return Group("place", "Where", lead, tuple(places))
 
 
 def secret_settings(connector: Connector) -> list[Setting]:
@@ -290,7 +309,7 @@ def bind(
 
 
 def stored_value(setting: Setting, integration: Integration | None, defaults: Mapping[str, Any]) -> Any:
-    if integration is None:
+    if integration is None or setting.name in defaults:
         value = defaults.get(setting.name, "")
     elif setting.name.startswith(OPTION):
         value = integration.options.get(setting.name[len(OPTION) :], "")
@@ -301,6 +320,34 @@ def stored_value(setting: Setting, integration: Integration | None, defaults: Ma
     if setting.kind == "list":
         return ", ".join(map(str, value or []))
     return value
+
+
+#: choices that a person looks through without a search
+SHORT_LIST = 12
+
+
+def offered(bound: Sequence[Bound], choices: Mapping[str, Choices], *, find: str = "") -> None:
+    """Put the vendor's lists behind the places among these inputs; what is chosen stays a choice, found or not."""
+    for each in bound:
+        found = choices.get(each.setting.name.removeprefix(OPTION))
+        if each.setting.kind != "place" or found is None:
+            continue
+        if not found.rows:
+            each.note = f"The list could not be read: {found.problem} Type it instead."
+            continue
+        chosen = str(each.value)
+        rows = [
+            row
+            for row in found.rows
+            if find.casefold() in f"{row.place} {row.name}".casefold() or row.id == chosen
+        ]
+        each.groups = [
+            (place, [(row.id, row.name) for row in there])
+            for place, there in groupby(rows, key=lambda row: row.place)
+        ]
+        if chosen and all(row.id != chosen for row in found.rows):
+            each.groups = [("", [(chosen, f"{chosen} (as typed)")]), *each.groups]
+        each.is_long = len(found.rows) > SHORT_LIST
 
 
 def _typed(setting: Setting, data: QueryDict) -> Any:

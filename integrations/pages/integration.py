@@ -8,51 +8,30 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from connectors import registry
-from integrations.badges import mapping_word, word_of
+from integrations.badges import mapping_word
 from integrations.health import ENOUGH
-from integrations.models import (
-    DeliveryStatus,
-    Integration,
-    IntegrationStatus,
-    MappingState,
-    SyncLog,
-    WebhookDelivery,
-)
+from integrations.models import DeliveryStatus, Integration, MappingState, SyncLog, WebhookDelivery
 from integrations.models import Mapping as PairMapping
-from integrations.panels import COUNTERS, TABS
 from integrations.registrations import registration_of, silence_sentence
-from integrations.selectors import RATED, health_from
-from integrations.services.control import integration_delete_preview, integration_update
-from integrations.services.credentials import credential_replace, credential_summary, webhook_url
+from integrations.selectors import RATED
+from integrations.services.credentials import webhook_url
+from integrations.services.deletion import integration_delete_preview
 from integrations.services.deliveries import delivery_replay
-from integrations.services.problems import InvalidSettings, Refused, StaleSettings
+from integrations.services.problems import Refused
 from workspace.access import Action
 
-from .actions import SECRET_SESSION_KEY, secret_to_show
-from .base import HubAction, HubView, as_number, filter_words, keyset
-from .consent import consent_facts
-from .figures import BAD_LOGS, GOOD_LOGS, Numbers, cause, next_syncs, numbers_of, rate, system_name
-from .forms import (
-    BY_KEY,
-    GROUPS,
-    Bound,
-    Group,
-    bind,
-    connection_group,
-    leftover_errors,
-    read,
-    secret_settings,
-    with_options,
-)
+from .base import HubAction, HubView, filter_words, keyset
+from .figures import BAD_LOGS, GOOD_LOGS, next_syncs, rate
+from .header import header
 from .jobs import job_context
 from .logs import log_context
 from .mappings import mapping_context
 from .maps import maps_context
+from .settings import settings
 
 LIVE = (
     "integration.changed",
@@ -62,16 +41,6 @@ LIVE = (
     "conflict.opened",
     "conflict.resolved",
 )
-
-TAB_WORDS = {
-    "overview": "Overview",
-    "jobs": "Jobs",
-    "logs": "Sync log",
-    "mappings": "Mappings",
-    "field-maps": "Field maps",
-    "deliveries": "Deliveries",
-    "settings": "Settings",
-}
 
 
 class IntegrationPage(HubView):
@@ -83,43 +52,6 @@ class IntegrationPage(HubView):
             raise Http404("There is no such tab.")
         context = header(self, integration, tab) | CONTEXTS[tab](self, request, integration)
         return self.render(f"hub/integration/{tab.replace('-', '_')}.html", context)
-
-
-def header(view: HubView, integration: Integration, tab: str) -> dict[str, Any]:
-    """What every tab shows above itself."""
-    now = timezone.now()
-    numbers = numbers_of(view.tenant, now).get(integration.pk, Numbers())
-    health = health_from(integration, numbers.health_counts, now=now)
-    tabs = [
-        {
-            "key": key,
-            "label": label,
-            "link": reverse("hub:integration_tab", args=[integration.pk, key]),
-            "count": 0,
-        }
-        for key, label in TAB_WORDS.items()
-    ]
-    tabs[0]["link"] = reverse("hub:integration", args=[integration.pk])
-    for extra in TABS:
-        count = numbers.open.get(extra.counter, 0)
-        tabs.insert(
-            3, {"key": extra.key, "label": extra.label, "link": extra.link(integration), "count": count}
-        )
-    return {
-        "integration": integration,
-        "title": integration.name,
-        "system": system_name(integration.connector),
-        "word": word_of(integration, health),
-        "health": health,
-        "cause": cause(integration, numbers, health),
-        "numbers": numbers,
-        "counters": COUNTERS,
-        "tab": tab,
-        "tabs": tabs,
-        "is_running": integration.status in (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED),
-        "can_enable": integration.status in (IntegrationStatus.ERROR, IntegrationStatus.DISABLED),
-        "is_draft": integration.status == IntegrationStatus.DRAFT,
-    }
 
 
 # -- overview ----------------------------------------------------------------------------------------------
@@ -208,154 +140,6 @@ class DeliveryReplay(HubAction):
         return self.back(reverse("hub:integration_tab", args=[row.integration_id, "deliveries"]))
 
 
-# -- settings ----------------------------------------------------------------------------------------------
-
-
-def groups_for(integration: Integration) -> list[Group]:
-    """The groups of the settings tab; kinds of records and connection as the connector declares them."""
-    connector = registry.get(integration.connector)
-    return [GROUPS[0], connection_group(connector), *GROUPS[1:]]
-
-
-def with_kinds(bound: list[Bound], integration: Integration) -> list[Bound]:
-    """Fill the choices of "kinds of records"."""
-    resources = registry.get(integration.connector).resources_of(integration.options)
-    for index, each in enumerate(bound):
-        if each.setting.name == "resource_types":
-            setting = type(each.setting)(
-                **{
-                    **vars(each.setting),
-                    "choices": [
-                        (r.name, f"{r.label} ↔ {r.record_type.replace('_', ' ')}") for r in resources
-                    ],
-                }
-            )
-            bound[index] = type(each)(setting, each.value, each.errors, each.now, each.is_stale)
-    return bound
-
-
-def settings_context(
-    view: HubView,
-    request: HttpRequest,
-    integration: Integration,
-    *,
-    posted: str = "",
-    errors: dict[str, list[str]] | None = None,
-    is_stale: bool = False,
-) -> dict[str, Any]:
-    groups: list[dict[str, Any]] = []
-    for group in groups_for(integration):
-        is_this = group.key == posted
-        bound = bind(
-            group,
-            integration,
-            data=request.POST if is_this else None,
-            errors=errors if is_this else None,
-            is_stale=is_stale,
-        )
-        groups.append({"group": group, "bound": with_kinds(bound, integration), "is_posted": is_this})
-    connector = registry.get(integration.connector)
-    secret = secret_to_show(request, integration)
-    if not connector.hub_makes_webhook_secret:
-        secret = ""
-    if secret and view.may(Action.MANAGE):
-        del request.session[SECRET_SESSION_KEY]
-    return {
-        "groups": groups,
-        "errors": errors or {},
-        "error_lines": [(name, text) for name, texts in (errors or {}).items() for text in texts],
-        "leftover": leftover_errors(errors or {}, [each["bound"] for each in groups]),
-        "is_stale": is_stale,
-        "credentials": [
-            {
-                **line,
-                "setting": setting,
-                "errors": (errors or {}).get(line["name"], []) if posted == "credentials" else [],
-            }
-            for line, setting in zip(credential_summary(integration), secret_settings(connector), strict=True)
-        ],
-        "credential_expires_at": getattr(getattr(integration, "credential", None), "expires_at", None),
-        "webhook_url": webhook_url(integration),
-        "webhook_help": connector.webhook_help,
-        "makes_webhook_secret": connector.hub_makes_webhook_secret,
-        "secret_once": secret if view.may(Action.MANAGE) else "",
-        "has_webhooks": connector.webhooks_of(integration.options) is not None,
-        "token_url": connector.token_url,
-        "consent": consent_facts(request, integration),
-    }
-
-
-def settings(view: HubView, request: HttpRequest, integration: Integration) -> dict[str, Any]:
-    return settings_context(view, request, integration)
-
-
-class SettingsSave(HubView):
-    """Save one group. Refused with every field's error, or with both values if someone saved meanwhile (409)."""
-
-    action = Action.MANAGE
-    http_method_names = ["post", "options"]
-
-    def post(self, request: HttpRequest, pk: UUID, group: str) -> HttpResponse:
-        integration = self.integration(pk)
-        home = reverse("hub:integration_tab", args=[pk, "settings"])
-        try:
-            if group == "credentials":
-                self._credentials(request, integration)
-            else:
-                self._group(request, integration, group)
-        except StaleSettings as refused:
-            self.say(refused.message, "error")
-            return self._again(request, refused.current, group, {}, is_stale=True, status=409)
-        except InvalidSettings as refused:
-            return self._again(request, integration, group, refused.errors, status=422)
-        return HttpResponseRedirect(f"{home}#{group}")
-
-    def _group(self, request: HttpRequest, integration: Integration, key: str) -> None:
-        groups = {group.key: group for group in groups_for(integration)}
-        if key not in groups:
-            raise Http404("There is no such group of settings.")
-        values, errors = read(groups[key], request.POST)
-        if errors:
-            raise InvalidSettings(errors)
-        version = request.POST.get("version", "")
-        changed = integration_update(
-            integration=integration,
-            user=request.user,
-            version=as_number(version, 0),
-            **with_options(values, integration.options),
-        )
-        self.say(f"Saved: {groups[key].title.lower()} of {changed.name}.")
-
-    def _credentials(self, request: HttpRequest, integration: Integration) -> None:
-        connector = registry.get(integration.connector)
-        given: dict[str, Any] = {}
-        for each in connector.secrets:
-            if request.POST.get(f"clear.{each.name}"):
-                given[each.name] = None
-            elif value := request.POST.get(each.name, "").strip():
-                given[each.name] = {"env": value[4:].strip()} if value.startswith("env:") else value
-        if not given:
-            self.say("Nothing was typed, so the credentials stay as they are.", "info")
-            return
-        credential_replace(integration=integration, user=request.user, secrets=given)
-        self.say("Credentials replaced. Test the connection to be sure they work.")
-
-    def _again(
-        self,
-        request: HttpRequest,
-        integration: Integration,
-        group: str,
-        errors: dict[str, list[str]],
-        *,
-        is_stale: bool = False,
-        status: int,
-    ) -> HttpResponse:
-        context = header(self, integration, "settings") | settings_context(
-            self, request, integration, posted=group, errors=errors, is_stale=is_stale
-        )
-        return self.render("hub/integration/settings.html", context, status=status)
-
-
 class IntegrationDelete(HubView):
     """What goes and what stays, then the typed name."""
 
@@ -379,4 +163,3 @@ CONTEXTS: dict[str, Context] = {
     "deliveries": deliveries,
     "settings": settings,
 }
-__all__ = ["BY_KEY", "DeliveryReplay", "IntegrationDelete", "IntegrationPage", "SettingsSave"]

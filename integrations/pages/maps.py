@@ -1,4 +1,4 @@
-"""Field maps and status maps: edited as tables, previewed on real records, versioned (UI 1 step 4, D3)."""
+"""Field maps: edited as tables, previewed on real records, versioned (UI 1 step 4, D3)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from connectors import registry
 from connectors.base.errors import SyncError
 from connectors.base.types import Resource
-from integrations.models import FieldMap, Integration, StatusMap
+from integrations.models import FieldMap, Integration
 from integrations.services.clients import client_for
 from integrations.services.fieldmaps import (
     StaleFieldMap,
     field_map_current,
     field_map_preview,
     field_map_save,
+    record_type_keep,
+    record_type_problem,
+    record_types,
     transform_catalogue,
 )
 from integrations.services.problems import InvalidSettings
-from integrations.services.statusmaps import stages_of, status_map_refresh, status_map_save
+from integrations.services.validation import unpicked_problems
+from reconcile.paths import paths_in
 from workspace.access import Action
 from workspace.kinds import record_spec
 from workspace.models import RECORD_TYPES
 from workspace.services import record_values
 
 from .base import HubView, as_number
+from .kinds import resource_named, resources_of, type_choices
+from .statuses import refresh_statuses, status_tables
 
 SAMPLES = 3
 SPARE_ROWS = 3
@@ -42,10 +48,13 @@ def maps_context(view: HubView, request: HttpRequest, integration: Integration) 
     rows = []
     for resource in resources:
         current = field_map_current(integration=integration, resource=resource.name)
+        others = resource.other_record_types
         rows.append(
             {
                 "resource": resource,
                 "map": current,
+                "types": type_choices(resource) if others else (),
+                "stays": record_type_problem(integration, resource, current["record_type"]) if others else "",
                 "links": [link_for_page(link) for link in current["links"]],
                 "versions": FieldMap.objects.filter(integration=integration, resource=resource.name)
                 .select_related("created_by")
@@ -54,19 +63,6 @@ def maps_context(view: HubView, request: HttpRequest, integration: Integration) 
             }
         )
     return {"maps": rows}
-
-
-def resources_of(integration: Integration) -> list[Resource]:
-    """The kinds this integration syncs, as the connector declares them."""
-    declared = registry.get(integration.connector).resources_of(integration.options)
-    return [resource for resource in declared if resource.name in integration.resource_types]
-
-
-def resource_named(integration: Integration, name: str) -> Resource:
-    for resource in registry.get(integration.connector).resources_of(integration.options):
-        if resource.name == name:
-            return resource
-    raise Http404("There is no such kind of record.")
 
 
 def link_for_page(link: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,27 +82,6 @@ def link_for_page(link: Mapping[str, Any]) -> dict[str, Any]:
         "default": "" if link.get("default") is None else json.dumps(link["default"], ensure_ascii=False),
         "group": link.get("group") or "",
     }
-
-
-def status_tables(
-    integration: Integration, resource: Resource, current: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """One table per link that is edited as external value → stage."""
-    by_key = {link.get("key") or link["local"]: link for link in current["links"]}
-    tables = []
-    for key in resource.status_links:
-        if key not in by_key:
-            continue
-        rows = list(StatusMap.objects.filter(integration=integration, resource=resource.name, link_key=key))
-        tables.append(
-            {
-                "key": key,
-                "rows": rows,
-                "stages": stages_of(integration, resource.name, by_key[key]["local"]),
-                "unmapped": sum(not row.local_value and not row.is_gone for row in rows),
-            }
-        )
-    return tables
 
 
 # -- editing a field map -----------------------------------------------------------------------------------
@@ -136,8 +111,17 @@ class FieldMapEdit(HubView):
         try:
             links = [link_from_row(number, row) for number, row in enumerate(rows)]
             if request.POST.get("do") == "preview":
-                preview, problem = self._preview(integration, found, links)
-                return self._page(integration, found, rows, based_on, preview=preview, problem=problem)
+                samples, problem = self._samples(integration, found)
+                preview = field_map_preview(
+                    integration=integration,
+                    resource=resource,
+                    links=links,
+                    samples=samples,
+                    local_samples=local_samples(self.tenant, record_types(integration)[resource]),
+                )
+                return self._page(
+                    integration, found, rows, based_on, preview=preview, problem=problem, samples=samples
+                )
             saved = field_map_save(
                 integration=integration,
                 resource=resource,
@@ -156,26 +140,18 @@ class FieldMapEdit(HubView):
         )
         return HttpResponseRedirect(reverse("hub:integration_tab", args=[pk, "field-maps"]) + f"#{resource}")
 
-    def _preview(
-        self, integration: Integration, resource: Resource, links: list[dict[str, Any]]
-    ) -> tuple[Any, str]:
-        samples, problem = [], ""
+    def _samples(self, integration: Integration, resource: Resource) -> tuple[list[Mapping[str, Any]], str]:
+        """A few of their records as they are now, and why there are none."""
+        if missing := unpicked_problems(registry.get(integration.connector), integration.options):
+            return [], " ".join(text for texts in missing.values() for text in texts)
         try:
             client = client_for(integration, purpose="person")
             try:
-                samples = [record.data for record in client.list_page(resource.name).records[:SAMPLES]]
+                return [record.data for record in client.list_page(resource.name).records[:SAMPLES]], ""
             finally:
                 client.close()
         except (SyncError, TypeError, ValueError) as error:
-            problem = f"No sample could be read from the other side: {error}"
-        preview = field_map_preview(
-            integration=integration,
-            resource=resource.name,
-            links=links,
-            samples=samples,
-            local_samples=local_samples(self.tenant, resource.record_type),
-        )
-        return preview, problem
+            return [], f"No sample could be read from the other side: {error}"
 
     def _page(
         self,
@@ -187,13 +163,17 @@ class FieldMapEdit(HubView):
         errors: Mapping[str, Sequence[str]] | None = None,
         preview: Any = None,
         problem: str = "",
+        samples: Sequence[Mapping[str, Any]] = (),
         status: int = 200,
     ) -> HttpResponse:
         spare = [link_for_page({})] * SPARE_ROWS
+        record_type = record_types(integration)[resource.name]
+        known = {path for link in resource.links_for(record_type) for path in as_paths(link.external)}
         context = {
             "integration": integration,
+            "paths": sorted(known.union(*(paths_in(sample) for sample in samples))),
             "resource": resource,
-            "title": f"{resource.label} ↔ {resource.record_type.replace('_', ' ')}",
+            "title": f"{resource.label} ↔ {record_type.replace('_', ' ')}",
             "rows": [
                 {**row, "errors": row_errors(errors or {}, number)}
                 for number, row in enumerate([*rows, *spare])
@@ -202,11 +182,15 @@ class FieldMapEdit(HubView):
             "error_lines": [(where, text) for where, texts in (errors or {}).items() for text in texts],
             "preview": preview,
             "preview_problem": problem,
-            "fields": [(name, spec.label) for name, spec in record_spec(resource.record_type).values.items()],
+            "fields": [(name, spec.label) for name, spec in record_spec(record_type).values.items()],
             "transforms": transform_catalogue(),
             "directions": DIRECTIONS,
         }
         return self.render(context=context, status=status)
+
+
+def as_paths(external: str | Sequence[str]) -> list[str]:
+    return [external] if isinstance(external, str) else list(external)
 
 
 def typed_rows(data: Any) -> list[dict[str, Any]]:
@@ -272,51 +256,29 @@ def local_samples(tenant: Any, record_type: str) -> list[dict[str, Any]]:
     return [record_values(row) for row in rows.order_by("-updated_at")[:SAMPLES]]
 
 
-# -- status maps -------------------------------------------------------------------------------------------
+# -- what it is kept as ------------------------------------------------------------------------------------
 
 
-class StatusMapSave(HubView):
-    """Save or refresh one table; on a fault the page says which row."""
+class KeptAs(HubView):
+    """Keep one kind as another type of record; refused, with the reason, while pairs stand."""
 
     action = Action.MANAGE
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest, pk: UUID, resource: str) -> HttpResponse:
         integration = self.integration(pk)
-        resource_named(integration, resource)
-        home = reverse("hub:integration_tab", args=[pk, "field-maps"])
+        found = resource_named(integration, resource)
+        wanted = request.POST.get("record_type", "")
         try:
-            if request.POST.get("do") == "refresh":
-                found = status_map_refresh(integration=integration, resource=resource, user=request.user)
-                self.say(f"{len(found)} statuses found on the other side.")
-            else:
-                status_map_save(
-                    integration=integration,
-                    resource=resource,
-                    rows=typed_statuses(request.POST),
-                    user=request.user,
-                    link_key=request.POST.get("link_key", "stage"),
-                )
-                self.say("The status map is saved.")
-        except SyncError as error:
-            self.say(f"The other side could not be asked: {error}", "error")
+            changed = record_type_keep(
+                integration=integration, resource=resource, record_type=wanted, user=request.user
+            )
         except InvalidSettings as refused:
             self.say(" ".join(text for texts in refused.errors.values() for text in texts), "error")
-        return self.back(f"{home}#{resource}")
-
-
-def typed_statuses(data: Any) -> list[dict[str, Any]]:
-    values = data.getlist("external_value")
-    names, locals_ = data.getlist("external_name"), data.getlist("local_value")
-    returns, gone = set(data.getlist("is_return")), set(data.getlist("is_gone"))
-    return [
-        {
-            "external_value": value,
-            "external_name": names[number] if number < len(names) else "",
-            "local_value": locals_[number] if number < len(locals_) else "",
-            "is_return": value in returns,
-            "is_gone": value in gone,
-        }
-        for number, value in enumerate(values)
-        if value
-    ]
+        else:
+            if changed is not None:
+                self.say(
+                    f"{found.label} is kept as {wanted.replace('_', ' ')} now, by the connector’s own links."
+                )
+                refresh_statuses(self, integration, found)
+        return HttpResponseRedirect(reverse("hub:integration_tab", args=[pk, "field-maps"]) + f"#{resource}")

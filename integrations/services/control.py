@@ -1,4 +1,4 @@
-"""Create, change, pause, resume, enable, disable, clone and delete integrations (B1, B5)."""
+"""Create, change, pause, resume, enable, disable and clone integrations (B1, B5)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,14 @@ from integrations.models import (
     FieldMap,
     Integration,
     IntegrationStatus,
-    JobStatus,
     MappingState,
     Operation,
     StatusMap,
-    SyncJob,
-    SyncLog,
     WebhookDelivery,
 )
 from integrations.models import (
     Mapping as PairMapping,
 )
-from integrations.models.jobs import OPEN_JOB_STATUSES
 from integrations.services.clients import connection_check
 from integrations.services.credentials import (
     integration_secrets,
@@ -41,12 +37,20 @@ from integrations.services.credentials import (
     secrets_problems,
     webhook_secret_rows,
 )
+from integrations.services.deliveries import Withdrawn, webhook_withdraw
 from integrations.services.logs import log_write
 from integrations.services.marks import mark_dirty
+from integrations.services.names import KindInForce, kinds_in_force, name_problems
 from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
-from integrations.services.schedules import schedule_apply, schedule_remove
+from integrations.services.schedules import schedule_apply
 from integrations.services.status import integration_announce
-from integrations.services.validation import EDITABLE, connector_or_problem, settings_problems
+from integrations.services.validation import (
+    EDITABLE,
+    connector_or_problem,
+    settings_problems,
+    unpicked_problems,
+)
+from integrations.services.windows import TIMING, timing_problem
 from workspace.models import Tenant
 from workspace.wakeups import wake
 
@@ -66,17 +70,24 @@ def integration_create(
     secrets: Mapping[str, Any] | None = None,
     activate: bool = False,
     last_check: Mapping[str, Any] | None = None,
+    kinds: Mapping[str, KindInForce] | None = None,
     now: datetime | None = None,
     **values: Any,
 ) -> tuple[Integration, str]:
     """A new integration and its webhook secret, which is shown this once. Raises ``InvalidSettings``.
 
-    It begins as DRAFT; ``activate`` makes it ACTIVE at once (the caller has tested the connection).
+    It begins as DRAFT; ``activate`` makes it ACTIVE at once (the caller has tested the connection). ``kinds`` are the maps
+    that it is to have, where they are not the connector's own.
     """
     now = now or timezone.now()
     given = dict(secrets or {})
     values = checked_for_creation(
-        tenant=tenant, connector=connector, values={**values, "name": name}, secrets=given, complete=activate
+        tenant=tenant,
+        connector=connector,
+        values={**values, "name": name},
+        secrets=given,
+        complete=activate,
+        kinds=kinds,
     )
     secret = new_webhook_secret()
     status = IntegrationStatus.ACTIVE if activate else IntegrationStatus.DRAFT
@@ -106,7 +117,13 @@ def integration_create(
 
 
 def checked_for_creation(
-    *, tenant: Tenant, connector: str, values: Mapping[str, Any], secrets: Mapping[str, Any], complete: bool
+    *,
+    tenant: Tenant,
+    connector: str,
+    values: Mapping[str, Any],
+    secrets: Mapping[str, Any],
+    complete: bool,
+    kinds: Mapping[str, KindInForce] | None = None,
 ) -> dict[str, Any]:
     """The values with the connector's defaults filled in. Raises ``InvalidSettings`` naming every fault."""
     found = connector_or_problem(connector)
@@ -117,18 +134,31 @@ def checked_for_creation(
     filled.setdefault("base_url", "")
     if "auth_type" not in filled and found.auth_types:
         filled["auth_type"] = found.auth_types[0]
-    errors = settings_problems(found, tenant, filled)
+    errors = settings_problems(found, tenant, filled, is_draft=not complete)
     errors |= secrets_problems(found, tenant, secrets)
     if complete:
         errors |= secrets_missing(found, secrets)
     if not errors and "resource_types" not in filled:
         filled["resource_types"] = [resource.name for resource in found.resources_of(filled["options"])]
+    if not errors:
+        kinds = kinds or kinds_in_force(found, filled["options"])
+        errors = name_problems(filled, kinds, filled["resource_types"])
+        errors |= _timing_problems({name: _default(name) for name in TIMING} | filled)
     if "name" not in errors and name_is_taken(tenant, filled.get("name", "")):
         errors["name"] = ["An integration of this name exists already; choose another name."]
     if errors:
         raise InvalidSettings(errors)
     filled["name"] = filled["name"].strip()
     return filled
+
+
+def _timing_problems(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    problem = timing_problem(values)
+    return {"sync_windows": [problem]} if problem else {}
+
+
+def _default(name: str) -> Any:
+    return Integration._meta.get_field(name).get_default()  # type: ignore[union-attr]
 
 
 def name_is_taken(tenant: Tenant, name: str, *, but: Integration | None = None) -> bool:
@@ -162,16 +192,22 @@ def integration_update(
     together = {
         name: getattr(integration, name) for name in ("options", "base_url", "resource_types")
     } | values
-    errors = settings_problems(connector, integration.tenant, together)
+    is_draft = integration.status == IntegrationStatus.DRAFT
+    errors = settings_problems(connector, integration.tenant, together, is_draft=is_draft)
     if (
         "name" in values
         and "name" not in errors
         and name_is_taken(integration.tenant, values["name"], but=integration)
     ):
         errors["name"] = ["An integration of this name exists already; choose another name."]
+    changed = {name: value for name, value in values.items() if getattr(integration, name) != value}
+    if not errors:
+        kinds = kinds_in_force(connector, together["options"], integration)
+        errors = name_problems(changed, kinds, together["resource_types"])
+        if changed.keys() & set(TIMING):
+            errors |= _timing_problems({name: getattr(integration, name) for name in TIMING} | changed)
     if errors:
         raise InvalidSettings(errors)
-    changed = {name: value for name, value in values.items() if getattr(integration, name) != value}
     if "name" in changed:
         changed["name"] = changed["name"].strip()
     with transaction.atomic():
@@ -239,7 +275,9 @@ def integration_enable(
 ) -> Integration:
     """From DRAFT, ERROR or DISABLED to ACTIVE, after a passing connection test (H4). Raises ``CheckFailed``."""
     now = now or timezone.now()
-    errors = secrets_missing(registry.get(integration.connector), integration_secrets(integration))
+    connector = registry.get(integration.connector)
+    errors = secrets_missing(connector, integration_secrets(integration))
+    errors |= unpicked_problems(connector, integration.options)
     if not integration.resource_types:
         errors["resource_types"] = ["Choose at least one kind of record to sync."]
     if errors:
@@ -261,10 +299,13 @@ def integration_enable(
 
 def integration_disable(
     *, integration: Integration, user: Any, reason: str = "", now: datetime | None = None
-) -> Integration:
-    """Switched off: webhooks are refused, schedules gone, until someone enables it."""
+) -> Withdrawn:
+    """Switched off: webhooks are refused, schedules gone, until someone enables it. What became of the vendor's webhook."""
     allowed = tuple(status for status in IntegrationStatus if status != IntegrationStatus.DISABLED)
-    return _set_status(integration, allowed, IntegrationStatus.DISABLED, user=user, reason=reason, now=now)
+    _set_status(integration, allowed, IntegrationStatus.DISABLED, user=user, reason=reason, now=now)
+    return webhook_withdraw(
+        integration=integration, user=user, now=now
+    )  # nobody registers it anew from here on
 
 
 def _was_checked(integration: Integration, now: datetime) -> bool:
@@ -318,7 +359,7 @@ def _catch_up(integration: Integration) -> None:
         wake("sync.start_scheduled", integration_id=str(integration.id))
 
 
-# ---------------------------------------------------------------- clone, delete
+# ---------------------------------------------------------------- clone
 
 
 def integration_clone(
@@ -328,8 +369,15 @@ def integration_clone(
     values = {
         field: deepcopy(getattr(integration, field)) for field in EDITABLE if field not in ("name", "owner")
     }
+    kinds = kinds_in_force(registry.get(integration.connector), integration.options, integration)
     made, _ = integration_create(
-        tenant=integration.tenant, user=user, name=name, connector=integration.connector, now=now, **values
+        tenant=integration.tenant,
+        user=user,
+        name=name,
+        connector=integration.connector,
+        kinds=kinds,
+        now=now,
+        **values,
     )
     with transaction.atomic():
         for field_map in FieldMap.objects.filter(integration=integration, is_current=True):
@@ -345,76 +393,6 @@ def integration_clone(
 def _copied(row: StatusMap, integration: Integration) -> StatusMap:
     row.pk, row.integration = None, integration
     return row
-
-
-def integration_delete_preview(integration: Integration) -> dict[str, int]:
-    """What goes with it: counts of pairs, log rows, conflicts, jobs and deliveries."""
-    conflicts = getattr(integration, "conflicts", None)  # of the review desk, a room above
-    return {
-        "mappings": PairMapping.objects.filter(integration=integration).count(),
-        "logs": SyncLog.objects.filter(integration=integration).count(),
-        "conflicts": conflicts.count() if conflicts is not None else 0,
-        "jobs": SyncJob.objects.filter(integration=integration).count(),
-        "deliveries": WebhookDelivery.objects.filter(integration=integration).count(),
-    }
-
-
-def integration_delete(
-    *, integration: Integration, typed_name: str, user: Any, now: datetime | None = None
-) -> dict[str, int]:
-    """Delete after the name was typed; answers the counts of what goes. Records on both sides stay.
-
-    Secrets and schedule go at once; the rows go in a worker, so that a large one does not hold up the request.
-    """
-    if typed_name.strip() != integration.name:
-        raise InvalidSettings(
-            {"typed_name": [f"Type the name of the integration exactly: {integration.name}"]}
-        )
-    now = now or timezone.now()
-    counts = integration_delete_preview(integration)
-    with transaction.atomic():
-        integration.status = IntegrationStatus.DISABLED
-        integration.deleted_at = now
-        integration.webhook_secret = None
-        integration.save(update_fields=["status", "deleted_at", "webhook_secret", "updated_at"])
-        Credential.objects.filter(integration=integration).delete()
-        schedule_remove(integration)
-        jobs = SyncJob.objects.filter(integration=integration, status__in=OPEN_JOB_STATUSES)
-        jobs.exclude(status=JobStatus.RUNNING).update(
-            status=JobStatus.CANCELLED, status_reason="The integration was deleted.", finished_at=now
-        )
-        jobs.filter(status=JobStatus.RUNNING).update(cancel_requested=True)
-        audit(
-            integration,
-            "integration.deleted",
-            user=user,
-            note=", ".join(f"{n} {what}" for what, n in counts.items()),
-        )
-        integration_announce(integration, "integration.deleted")
-        wake("sync.purge_integration", integration_id=str(integration.id))
-    return counts
-
-
-def integration_purge(*, integration_id: Any, chunk: int = 2000) -> int:
-    """Remove the rows of a deleted integration, in short transactions; how many. The row itself stays (410)."""
-    integration = Integration.objects.filter(id=integration_id, deleted_at__isnull=False).first()
-    if integration is None:
-        return 0
-    removed = 0
-    for model in (SyncLog, WebhookDelivery, PairMapping, SyncJob, FieldMap, StatusMap):
-        rows: Any = model._default_manager.filter(integration=integration)
-        while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
-            removed += rows.filter(pk__in=ids).delete()[0]
-    for relation in ("conflicts", "cursors", "merge_rule_rows", "alerts", "alert_rules", "alert_watches"):
-        left = getattr(integration, relation, None)
-        removed += left.all().delete()[0] if left is not None else 0
-    return removed
-
-
-def integrations_purge() -> int:
-    """Remove what is left of all deleted integrations, should a worker's wake-up have been lost."""
-    deleted = Integration.objects.filter(deleted_at__isnull=False).values_list("id", flat=True)
-    return sum(integration_purge(integration_id=integration_id) for integration_id in list(deleted))
 
 
 def _noted(integration: Integration, act: str, *, user: Any, message: str, now: datetime | None) -> None:

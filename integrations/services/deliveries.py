@@ -20,7 +20,14 @@ from connectors.base.errors import SyncError
 from connectors.base.redact import redact_body, redact_headers
 from connectors.base.types import WebhookRegistration
 from integrations.audit import audit
-from integrations.models import DeliveryStatus, Integration, IntegrationStatus, WebhookDelivery
+from integrations.models import (
+    DeliveryStatus,
+    Integration,
+    IntegrationStatus,
+    LogStatus,
+    Operation,
+    WebhookDelivery,
+)
 from integrations.services.clients import client_for
 from integrations.services.credentials import (
     vendor_secret_held,
@@ -28,6 +35,7 @@ from integrations.services.credentials import (
     webhook_secrets,
     webhook_url,
 )
+from integrations.services.logs import log_write
 from integrations.services.problems import NotNow
 from integrations.services.silence import silence_end
 from integrations.services.status import integration_announce
@@ -276,18 +284,65 @@ def _renew_at(made: WebhookRegistration, now: datetime) -> datetime:
 def webhook_unregister(*, integration: Integration, user: Any) -> int:
     """Take our registrations back; how many. A vendor that cannot be reached is not fatal: 0."""
     url = webhook_url(integration)
-    try:
-        client = client_for(integration, purpose="person")
-        try:
-            removed = client.remove_webhooks(url) if url else 0
-        finally:
-            client.close()
-    except SyncError as error:
-        logger.warning(
-            "webhook.unregister.failed", extra={"integration": str(integration.id), "code": error.code}
-        )
-        removed = 0
+    removed, _ = _remove(integration, url) if url else (0, "")
     Integration.objects.filter(id=integration.id).update(webhook_registration={})
     integration.webhook_registration = {}
     audit(integration, "webhook.deleted", user=user, note=f"{removed} removed")
     return removed
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What became of the vendor's webhook to us, in ``words`` for people ("" where it has none of ours).
+
+    ``is_left``: it may be there still, and sends what is refused here.
+    """
+
+    words: str = ""
+    is_left: bool = False
+
+
+def webhook_withdraw(*, integration: Integration, user: Any, now: datetime | None = None) -> Withdrawn:
+    """End the webhook of an integration that is switched off or deleted, while its credentials are there. Never raises
+    ``SyncError``: a vendor that cannot be asked keeps nobody from switching it off.
+    """
+    known = integration.webhook_registration or {}
+    name = registry.get(integration.connector).name
+    if known.get("by_hand"):
+        return Withdrawn(f"Its webhook was entered by hand: remove it at {name}.", is_left=True)
+    if not known.get("url"):
+        return Withdrawn()
+    removed, problem = _remove(integration, known["url"])
+    if problem:
+        withdrawn = Withdrawn(
+            f"{name} could not be asked to end its webhook: {problem} Remove it there.", is_left=True
+        )
+    else:
+        Integration.objects.filter(id=integration.id).update(webhook_registration={})
+        integration.webhook_registration = {}
+        withdrawn = Withdrawn(
+            f"Its webhook at {name} was removed." if removed else f"{name} has no webhook of it any more."
+        )
+        audit(integration, "webhook.deleted", user=user, note=f"{removed} removed")
+    log_write(
+        integration=integration,
+        operation=Operation.CONFIG,
+        status=LogStatus.FAILED if problem else LogStatus.SUCCESS,
+        message=withdrawn.words,
+        now=now,
+    )
+    return withdrawn
+
+
+def _remove(integration: Integration, url: str) -> tuple[int, str]:
+    """How many registrations of this address the vendor took back, and why it could not be asked."""
+    try:
+        client = client_for(integration, purpose="person")
+        try:
+            return client.remove_webhooks(url), ""
+        finally:
+            client.close()
+    except SyncError as error:
+        facts = {"integration": str(integration.id), "code": error.code}
+        logger.warning("webhook.unregister.failed", extra=facts)
+        return 0, error.message

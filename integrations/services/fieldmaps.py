@@ -12,7 +12,19 @@ from django.db.models import Max
 from connectors import registry
 from connectors.base.types import Resource
 from integrations.audit import audit
-from integrations.models import FieldMap, Integration, Operation, SyncDirection
+from integrations.models import (
+    Cursor,
+    FieldMap,
+    Integration,
+    JobStatus,
+    Operation,
+    StatusMap,
+    SyncDirection,
+    SyncJob,
+)
+from integrations.models import (
+    Mapping as PairMapping,
+)
 from integrations.services.logs import log_write
 from integrations.services.marks import mark_held
 from integrations.services.problems import InvalidSettings, Refused
@@ -50,10 +62,21 @@ def resource_or_problem(integration: Integration, name: str) -> Resource:
         ) from error
 
 
-def field_map_defaults(*, integration: Integration, resource: str) -> list[dict[str, Any]]:
-    """The connector's own links, in the shape a saved map has."""
+def field_map_defaults(
+    *, integration: Integration, resource: str, record_type: str = ""
+) -> list[dict[str, Any]]:
+    """The connector's own links, in the shape a saved map has: for the usual type of record, or for another that fits."""
     found = resource_or_problem(integration, resource)
-    return [{"key": spec.key or spec.local, **link_to_dict(spec)} for spec in found.links]
+    links = found.links_for(record_type or found.record_type)
+    return [{"key": spec.key or spec.local, **link_to_dict(spec)} for spec in links]
+
+
+def record_types(integration: Integration) -> dict[str, str]:
+    """What each of the connector's resources is kept as here, by its name. One query."""
+    saved = FieldMap.objects.filter(integration=integration, is_current=True)
+    in_force = dict(saved.values_list("resource", "record_type"))
+    declared = registry.get(integration.connector).resources_of(integration.options)
+    return {each.name: in_force.get(each.name, each.record_type) for each in declared}
 
 
 def field_map_current(*, integration: Integration, resource: str) -> dict[str, Any]:
@@ -86,10 +109,12 @@ def field_map_save(
     """Save a new version and make it the current one. Raises ``InvalidSettings`` or ``StaleFieldMap``.
 
     ``based_on`` is the version that was edited (0: the defaults). Pairs take the new map up when they are next looked at;
-    those that waited for one are looked at now.
+    those that waited for one are looked at now. Without ``record_type`` it stays what it is; another one is refused while
+    pairs stand (``record_type_problem``), and status maps start over, as their stages were the old type's.
     """
     found = resource_or_problem(integration, resource)
-    record_type = record_type or found.record_type
+    kept_as = record_types(integration)[resource]
+    record_type = record_type or kept_as
     parsed = _parsed(integration, found, record_type, links)
     rows = FieldMap.objects.filter(integration=integration, resource=resource)
     try:
@@ -98,6 +123,14 @@ def field_map_save(
             current = rows.filter(is_current=True).first()
             if based_on is not None and current is not None and current.version != based_on:
                 raise StaleFieldMap(current)
+            if record_type != kept_as:
+                if problem := record_type_problem(integration, found, kept_as):
+                    raise InvalidSettings({"record_type": [problem]})
+                StatusMap.objects.filter(integration=integration, resource=resource).delete()
+                cursors = Cursor.objects.filter(integration=integration, resource=resource)
+                cursors.update(
+                    since=None, sweep=None, resume=None
+                )  # no listing of news brings in what is old
             version = (rows.aggregate(Max("version"))["version__max"] or 0) + 1
             rows.filter(is_current=True).update(is_current=False)
             saved = FieldMap.objects.create(
@@ -125,6 +158,47 @@ def field_map_save(
             raise
         raise StaleFieldMap(current) from error
     return saved
+
+
+def record_type_keep(
+    *, integration: Integration, resource: str, record_type: str, user: Any, now: datetime | None = None
+) -> FieldMap | None:
+    """Keep a resource as another type of record, with the connector's links for that; None if it is that already."""
+    kept_as = record_types(integration).get(resource)
+    if record_type == kept_as:
+        return None
+    words = record_type.replace("_", " ")
+    return field_map_save(
+        integration=integration,
+        resource=resource,
+        links=field_map_defaults(integration=integration, resource=resource, record_type=record_type),
+        user=user,
+        record_type=record_type,
+        note=f"Kept as {words}: the connector's own links."[:300],
+        now=now,
+    )
+
+
+def record_type_problem(integration: Integration, resource: Resource, kept_as: str) -> str:
+    """Why its records cannot be kept as another type now; "" if they can.
+
+    A pair is tied to a record of one type, with bases of that type's fields; read by another type's map it would look
+    emptied. What is inside it (comments) belongs to that record as well.
+    """
+    declared = registry.get(integration.connector).resources_of(integration.options)
+    inside = [each.name for each in declared if each.parent == resource.name]
+    pairs = PairMapping.objects.live().filter(integration=integration, resource__in=[resource.name, *inside])
+    words = kept_as.replace("_", " ")
+    if count := pairs.count():
+        stand = "1 pair keeps" if count == 1 else f"{count} pairs keep"
+        return (
+            f"{stand} {resource.label} as {words}, what is inside it included, and a pair cannot change its type. Unlink "
+            "them first: the records stay on both sides, and those there are then brought in anew. Or duplicate this "
+            "integration and choose the type there."
+        )
+    if SyncJob.objects.filter(integration=integration, status=JobStatus.RUNNING).exists():
+        return "A run is under way and keeps it as it was. Wait for its end, or cancel it, and save again."
+    return ""
 
 
 def _parsed(
@@ -167,13 +241,14 @@ def field_map_preview(
     local_samples: Sequence[Mapping[str, Any]] = (),
     record_type: str = "",
 ) -> dict[str, list[list[dict[str, Any]]]]:
-    """What these links make of real records, both ways; nothing is saved. Raises ``InvalidSettings``.
+    """What these links make of real records, both ways; nothing is saved. Raises ``InvalidSettings``. Without
+    ``record_type`` it is what the resource is kept as.
 
     ``inward`` has a row per external sample with ``{key, local, external, raw, value, problem}`` per link,
     ``outward`` one per local sample. Look-ups show the raw id, as no pairs are consulted.
     """
     found = resource_or_problem(integration, resource)
-    of_type = record_type or found.record_type
+    of_type = record_type or record_types(integration)[resource]
     compiled = compile_field_map(_parsed(integration, found, of_type, links))
     kinds = record_kinds(of_type)
     return {

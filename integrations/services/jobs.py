@@ -30,6 +30,7 @@ from integrations.models import (
 from integrations.models.jobs import OPEN_JOB_STATUSES
 from integrations.services.marks import mark_dirty
 from integrations.services.problems import InvalidSettings, JobAlreadyOpen, NotNow
+from integrations.services.validation import unpicked_problems
 from live.feed import publish, sync_room
 from workspace.models import Change, Tenant
 from workspace.wakeups import wake
@@ -105,6 +106,8 @@ def _check_request(
         errors["direction"] = [f"Choose one of: {', '.join(SyncDirection.values)}."]
     if kind == JobKind.ROLLBACK and not options.get("job"):
         errors["options.job"] = ["Name the job that is to be taken back."]
+    if integration.status == IntegrationStatus.DRAFT:  # a dry run of it needs the board, list … as well
+        errors |= unpicked_problems(registry.get(integration.connector), integration.options)
     if errors:
         raise InvalidSettings(errors)
 

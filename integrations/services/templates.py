@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from connectors import registry
 from connectors.base.types import SetUpTemplate
@@ -14,6 +15,7 @@ from integrations.audit import audit
 from integrations.models import FieldMap, Integration, IntegrationTemplate, StatusMap
 from integrations.services.control import integration_create
 from integrations.services.fieldmaps import field_map_save
+from integrations.services.names import KindInForce, kinds_described
 from integrations.services.problems import InvalidSettings
 from integrations.services.validation import EDITABLE
 from workspace.models import Tenant
@@ -44,6 +46,11 @@ def builtin_templates_ensure() -> None:
                 "body": {"format": FORMAT, "settings": dict(template.settings)},
             },
         )
+
+
+def templates_for(tenant: Tenant) -> QuerySet[IntegrationTemplate]:
+    """The tenant's own and the built-in ones, which belong to nobody."""
+    return IntegrationTemplate.objects.filter(Q(tenant=tenant) | Q(tenant__isnull=True)).order_by("name")
 
 
 def template_export(*, integration: Integration, user: Any) -> dict[str, Any]:
@@ -92,26 +99,21 @@ def template_import(
     if errors:
         raise InvalidSettings(errors)
     values = {name: value for name, value in body.get("settings", {}).items() if name in _PORTABLE}
+    values |= overrides
+    key = connector or str(body.get("connector") or "")
     with transaction.atomic():
         integration, secret = integration_create(
             tenant=tenant,
             user=user,
             name=name,
-            connector=connector or str(body.get("connector") or ""),
+            connector=key,
             secrets=secrets,
+            kinds=_kinds(key, values.get("options"), body),
             now=now,
-            **{**values, **overrides},
+            **values,
         )
-        for field_map in body.get("field_maps", []):
-            field_map_save(
-                integration=integration,
-                resource=field_map["resource"],
-                record_type=field_map.get("record_type", ""),
-                links=field_map["links"],
-                user=user,
-                note="imported",
-                now=now,
-            )
+        for number, field_map in enumerate(body.get("field_maps", [])):
+            _import_map(integration, number, field_map, user, now)
         StatusMap.objects.bulk_create(
             StatusMap(
                 integration=integration,
@@ -126,6 +128,32 @@ def template_import(
             for number, row in enumerate(body.get("status_maps", []))
         )
     return integration, secret
+
+
+def _kinds(connector: str, options: Any, body: Mapping[str, Any]) -> dict[str, KindInForce] | None:
+    """The kinds with the maps of the document; None where the system or its options are none (creating says so)."""
+    if connector not in registry.slugs() or not isinstance(options or {}, Mapping):
+        return None
+    return kinds_described(registry.get(connector), options or {}, body.get("field_maps", []))
+
+
+def _import_map(
+    integration: Integration, number: int, row: Mapping[str, Any], user: Any, now: datetime | None
+) -> None:
+    """Save one map of the document. Raises ``InvalidSettings`` that names the place in the document."""
+    try:
+        field_map_save(
+            integration=integration,
+            resource=row["resource"],
+            record_type=row.get("record_type", ""),
+            links=row["links"],
+            user=user,
+            note="imported",
+            now=now,
+        )
+    except InvalidSettings as refused:
+        at = f"body.field_maps[{number}]"
+        raise InvalidSettings({f"{at}.{name}": said for name, said in refused.errors.items()}) from refused
 
 
 def _shape_problems(body: Any) -> dict[str, list[str]]:

@@ -27,8 +27,13 @@ OPERATORS = ("equals", "not_equals", "in", "not_in", "has", "empty", "not_empty"
 MAX_NAME = 200
 
 
-def settings_problems(connector: Connector, tenant: Tenant, values: Mapping[str, Any]) -> Errors:
-    """What is wrong with these values (whole set or only what changes), by field name."""
+def settings_problems(
+    connector: Connector, tenant: Tenant, values: Mapping[str, Any], *, is_draft: bool = False
+) -> Errors:
+    """What is wrong with these values (whole set or only what changes), by field name.
+
+    A draft may lack what is picked from a list of the vendor's: see ``unpicked_problems``.
+    """
     errors: Errors = {}
     for name, check in _CHECKS.items():
         if name in values and (problem := check(values[name])):
@@ -38,6 +43,8 @@ def settings_problems(connector: Connector, tenant: Tenant, values: Mapping[str,
     if errors:
         return errors
     _add(errors, _connector_problems(connector, tenant, values))
+    if not is_draft and "options" in values:
+        _add(errors, unpicked_problems(connector, values["options"]))
     _add(errors, _together_problems(values))
     return errors
 
@@ -60,6 +67,14 @@ def base_url_problem(url: str) -> str | None:
     except ConfigurationProblem as error:
         return f"{error.message} For example https://api.example.com."
     return None
+
+
+def unpicked_problems(connector: Connector, options: Mapping[str, Any]) -> Errors:
+    """The board, list, project … that is still to be picked, by setting; without it nothing can be synced."""
+    return {
+        f"options.{field.name}": [f"{field.label} is missing. {field.help}".strip()]
+        for field in connector.unpicked(options)
+    }
 
 
 def _add(errors: Errors, more: Mapping[str, Sequence[str]]) -> None:
@@ -303,7 +318,8 @@ def _is_match(match: Any) -> bool:
 def _option_problems(connector: Connector, options: Mapping[str, Any]) -> Errors:
     errors: Errors = {}
     for field in connector.settings:
-        if field.required and field.name != "base_url" and options.get(field.name) in (None, "", [], {}):
+        is_needed = field.required and not field.picks and field.name != "base_url"
+        if is_needed and options.get(field.name) in (None, "", [], {}):
             errors[f"options.{field.name}"] = [f"{field.label} is missing. {field.help}".strip()]
         elif not field.accepts(options.get(field.name)):
             words = ", ".join(value for value, _ in field.choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -31,6 +31,7 @@ from integrations.selectors import healths_of
 from integrations.services.jobs import WINDOW_CLOSED, job_announce
 from integrations.services.logs import log_write
 from integrations.services.status import integration_degraded, integration_failed, integration_recovered
+from integrations.services.windows import is_open
 from reconcile.retry import JOB, RetryPolicy
 from sync.context import IntegrationContext
 from sync.failures import OurFault
@@ -158,22 +159,7 @@ def _refusal(job: SyncJob, integration: Integration) -> str:
 
 def window_is_open(integration: Integration, now: datetime) -> bool:
     """True if bulk sync may run now; without windows it always may. Times are in the tenant's zone."""
-    windows = integration.sync_windows
-    if not windows:
-        return True
-    local = now.astimezone(ZoneInfo(integration.tenant.time_zone))
-    for window in windows:
-        start, end = time.fromisoformat(window["from"]), time.fromisoformat(window["to"])
-        days = window.get("days") or range(7)
-        clock = local.time()
-        if start <= end and local.weekday() in days and start <= clock < end:
-            return True
-        if start > end:  # over midnight: the day is the one on which it opened
-            if clock >= start and local.weekday() in days:
-                return True
-            if clock < end and (local.weekday() - 1) % 7 in days:
-                return True
-    return False
+    return is_open(integration.sync_windows, now.astimezone(ZoneInfo(integration.tenant.time_zone)))
 
 
 def _work(job: SyncJob) -> JobStatus:

@@ -20,7 +20,7 @@ from integrations.models import (
     SyncJob,
 )
 from integrations.selectors import healths_of
-from integrations.services.control import integrations_purge
+from integrations.services.deletion import integrations_purge
 from integrations.services.idempotency import answers_expire
 from integrations.services.logs import deliveries_expire, log_write, logs_expire
 from integrations.services.marks import mark_dirty

@@ -37,6 +37,7 @@ def addresses(visit: Visits, house: House) -> dict[str, str]:
         "jobs": "/admin/hub/jobs/",
         "pair": pair,
         "new integration": "/admin/hub/integrations/new/",
+        "import": "/admin/hub/integrations/import/",
         "alerts": "/admin/hub/alerts/",
         "alert": house.worker.do(alarm, desk),
         "alert rules": "/admin/hub/alerts/rules/",

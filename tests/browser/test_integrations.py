@@ -105,17 +105,26 @@ def test_a_dry_run_says_what_a_sync_would_do_and_writes_nothing(visit: Visits, h
 def test_a_manager_sets_an_integration_up_in_the_browser_and_its_records_arrive(
     visit: Visits, house: House
 ) -> None:
+    leankit = house.box.vendor("leankit")
+    for number in range(20):
+        board = {**leankit.world.all("board")[0], "id": str(900 + number), "title": f"Archive {number}"}
+        leankit.world.put("board", board["id"], board)
     page = visit("manager")
     page.get_by_role("link", name="New integration").first.click()
     page.get_by_role("link", name="Connect LeanKit").click()
     page.get_by_label("Name").fill("Shop board")
     page.get_by_label("Address").fill(f"{house.box.url('leankit')}/io")
-    page.get_by_label(re.compile("^Board")).fill(LEANKIT_BOARD)
     page.get_by_label("API token").fill(LEANKIT_TOKEN)
     page.get_by_role("button", name="Save and test").click()
     expect(page.get_by_text(re.compile("Works$"))).to_be_visible()
     expect(page.get_by_text("Lockstep Robot").first).to_be_visible()
     page.get_by_role("link", name="Go on").click()
+    boards = page.get_by_label(re.compile("^Board"))
+    expect(boards.get_by_role("option")).to_have_count(23)  # two of the seed, twenty more, and none yet
+    page.get_by_role("searchbox", name="Search board").fill("show")
+    expect(boards.get_by_role("option")).to_have_text(["— choose —", "Showroom"])
+    page.get_by_role("searchbox", name="Search board").press("Enter")
+    boards.select_option("Showroom")
     page.get_by_label(re.compile("^Card")).check()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("Connection works")).to_be_visible()

@@ -268,6 +268,13 @@ class IntegrationAnswer(serializers.Serializer[Any]):
     integration = IntegrationOut()
 
 
+WITHDRAWN_HELP = "What became of the webhook at the vendor; empty where it had none of ours."
+
+
+class IntegrationDisabled(IntegrationAnswer):
+    webhook = serializers.CharField(allow_blank=True, help_text=WITHDRAWN_HELP)
+
+
 class DeletedCounts(serializers.Serializer[Any]):
     integration = serializers.BooleanField()
     mappings = serializers.IntegerField()
@@ -280,6 +287,7 @@ class DeletedCounts(serializers.Serializer[Any]):
 class IntegrationDeleted(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     deleted = DeletedCounts()
+    webhook = serializers.CharField(allow_blank=True, help_text=WITHDRAWN_HELP)
 
 
 class CredentialsIn(serializers.Serializer[Any]):
@@ -340,6 +348,11 @@ class FieldOut(serializers.Serializer[Any]):
     def get_choices(self, field: SecretField) -> list[str]:
         """The only values that make sense, the usual one first; empty where any does."""
         return [value for value, _ in field.choices]
+
+    picks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Kinds for `/containers`, outermost first: the value is the id of one of the last.",
+    )
 
 
 class ResourceOut(serializers.Serializer[Any]):

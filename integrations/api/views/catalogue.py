@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -20,11 +19,9 @@ from integrations.api.serializers.control import (
     TemplateUseIn,
     every_connector,
 )
-from integrations.models import IntegrationTemplate
 from integrations.selectors import integration_figures
 from integrations.services.fieldmaps import transform_catalogue
-from integrations.services.templates import template_import
-from workspace.models import Tenant
+from integrations.services.templates import template_import, templates_for
 
 
 class ConnectorsView(TenantView):
@@ -49,11 +46,6 @@ class TransformsView(TenantView):
     def get(self, request: Request) -> Response:
         """All transforms with their options."""
         return Response({"transforms": transform_catalogue()})
-
-
-def templates_for(tenant: Tenant) -> QuerySet[IntegrationTemplate]:
-    """The tenant's own and the built-in ones, which belong to nobody."""
-    return IntegrationTemplate.objects.filter(Q(tenant=tenant) | Q(tenant__isnull=True)).order_by("name")
 
 
 class TemplatesView(TenantView):

@@ -26,6 +26,7 @@ from integrations.api.serializers.control import (
     IntegrationCreated,
     IntegrationCreateIn,
     IntegrationDeleted,
+    IntegrationDisabled,
     IntegrationOut,
     IntegrationRow,
     IntegrationUpdateIn,
@@ -41,7 +42,6 @@ from integrations.services.control import (
     checked_for_creation,
     integration_clone,
     integration_create,
-    integration_delete,
     integration_disable,
     integration_enable,
     integration_pause,
@@ -54,6 +54,7 @@ from integrations.services.credentials import (
     webhook_secret_rotate,
     webhook_url,
 )
+from integrations.services.deletion import integration_delete
 from integrations.services.deliveries import webhook_register, webhook_unregister
 from integrations.services.jobs import job_request
 from integrations.services.problems import CheckFailed
@@ -173,8 +174,9 @@ class IntegrationViewSet(TenantViewSet):
         integration = self.get_object()
         body = request.data if isinstance(request.data, dict) else {}
         typed = request.query_params.get("typed_name") or body.get("typed_name") or ""
-        counts = integration_delete(integration=integration, typed_name=str(typed), user=request.user)
-        return Response({"success": True, "deleted": {"integration": True, **counts}})
+        deleted = integration_delete(integration=integration, typed_name=str(typed), user=request.user)
+        body = {"integration": True, **deleted.counts}
+        return Response({"success": True, "deleted": body, "webhook": deleted.webhook.words})
 
     # --- operating ------------------------------------------------------------------------------------------------
 
@@ -249,13 +251,15 @@ class IntegrationViewSet(TenantViewSet):
         integration_enable(integration=self.get_object(), user=request.user)
         return self._answer_with_row()
 
-    @extend_schema(request=ReasonIn, responses=IntegrationAnswer)
+    @extend_schema(request=ReasonIn, responses=IntegrationDisabled)
     @action(detail=True, methods=["post"])
     def disable(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Switch off; webhooks are refused."""
         reason = self.valid(ReasonIn)["reason"]
-        integration_disable(integration=self.get_object(), user=request.user, reason=reason)
-        return self._answer_with_row()
+        withdrawn = integration_disable(integration=self.get_object(), user=request.user, reason=reason)
+        return Response(
+            {"success": True, "integration": self.shown(self.get_object()), "webhook": withdrawn.words}
+        )
 
     def _answer_with_row(self) -> Response:
         return Response({"success": True, "integration": self.shown(self.get_object())})

@@ -132,6 +132,24 @@
   const problem = document.querySelector("[data-autofocus]");
   if (problem) problem.focus();
 
+  // -- a long list narrows while one types
+
+  $$("input[data-narrows]").forEach((input) => {
+    const select = document.getElementById(input.dataset.narrows), whole = select.cloneNode(true);
+    input.addEventListener("input", () => {
+      const wanted = input.value.trim().toLowerCase(), chosen = select.value, fresh = whole.cloneNode(true);
+      $$("option", fresh).forEach((option) => {
+        const text = (option.parentNode.label || "") + " " + option.text;
+        if (option.value && option.value !== chosen && !text.toLowerCase().includes(wanted)) option.remove();
+      });
+      $$("optgroup", fresh).forEach((group) => { if (!group.children.length) group.remove(); });
+      select.replaceChildren(...fresh.children);
+      select.value = chosen;
+      announce($$("option[value]:not([value=''])", select).length + " to choose from");
+    });
+    input.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  });
+
   // -- selection: shift-click takes a range, the bar counts
 
   let lastBox = null;

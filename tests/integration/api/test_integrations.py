@@ -350,6 +350,42 @@ def test_containers_come_from_the_other_side(
     assert [row["name"] for row in rows] == ["Sprint"]
 
 
+def test_a_draft_may_lack_its_board_until_it_is_enabled(
+    alice: User, as_user: AsUser, fake_client: FakeClient
+) -> None:
+    client = as_user(alice)
+    wanted = {
+        "name": "Board",
+        "type": "trello",
+        "credentials": {"api_key": "key-1234567890ab", "token": SECRET},
+    }
+    refused = client.post(LIST, {**wanted, "status": "ACTIVE"})
+    assert refused.status_code == 400
+    assert refused.json()["errors"]["options.board_id"][0].startswith("Board is missing.")
+    made = client.post(LIST, {**wanted, "status": "DRAFT"})
+    assert made.status_code == 201
+    address = f"{LIST}/{made.json()['integration']['id']}"
+    fake_client.found = [Container("abcd1234", "Relaunch", "board")]
+    (row,) = client.get(f"{address}/containers", {"kind": "board"}).json()
+    for ask in ("enable", "sync"):
+        refused = client.post(f"{address}/{ask}", {"preview": True})
+        assert refused.status_code == 400
+        assert list(refused.json()["errors"]) == ["options.board_id"]
+    assert client.patch(address, {"options": {"board_id": row["id"]}}).status_code == 200
+    enabled = client.post(f"{address}/enable").json()["integration"]
+    assert (enabled["status"], enabled["options"]) == ("ACTIVE", {"board_id": "abcd1234"})
+    taken = client.patch(address, {"options": {}})
+    assert taken.status_code == 400
+
+
+def test_the_catalogue_says_which_settings_are_picked_from_which_kinds(vera: User, as_user: AsUser) -> None:
+    rows = as_user(vera).get("/api/v1/connectors").json()
+    trello = next(row for row in rows if row["type"] == "trello")
+    picks = {field["name"]: field["picks"] for field in trello["options"]}
+    assert picks["board_id"] == ["organization", "board"]
+    assert picks["default_list"] == []
+
+
 def test_a_clone_has_the_settings_but_no_secret(
     alice: User, as_user: AsUser, integration: Integration
 ) -> None:

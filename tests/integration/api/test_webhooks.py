@@ -18,12 +18,12 @@ from django.utils import timezone
 
 from integrations.models import DeliveryStatus, Integration, IntegrationStatus, WebhookDelivery
 from integrations.services.control import (
-    integration_delete,
     integration_disable,
     integration_pause,
     integration_resume,
 )
 from integrations.services.credentials import webhook_secret_rotate, webhook_url
+from integrations.services.deletion import integration_delete
 from integrations.services.deliveries import delivery_replay, drainer_started
 
 BODY = {"action": "edited", "issue": {"number": 7, "url": "https://api.github.com/repos/acme/shop/issues/7"}}

@@ -183,6 +183,28 @@ def test_rules_are_made_changed_tried_and_deleted(world: World) -> None:
     assert MergeRule.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("names", "at", "said"),
+    [
+        ({"field": "titel"}, "field", "The field map has no “titel”. Did you mean “title”?"),
+        ({"field": "title", "resource": "cart"}, "resource", "What is connected has no “cart”. Did you mean “card”?"),
+        ({"field": "due_on", "resource": "label"}, "field", "The field map has no “due_on”."),
+    ],
+)  # fmt: skip
+def test_a_rule_for_a_field_or_kind_that_nothing_has_is_refused(
+    world: World, names: dict[str, str], at: str, said: str
+) -> None:
+    world.integration()
+    client = api(world)
+    answer = client.post("/api/v1/merge-rules", {"rule": "prefer_local", **names})
+    assert answer.status_code == 400
+    assert said in str(answer.json()), at
+    assert MergeRule.objects.count() == 0
+    made = client.post("/api/v1/merge-rules", {"rule": "prefer_local", "field": "title"}).json()
+    assert client.patch(f"/api/v1/merge-rules/{made['id']}", names).status_code == 400
+    assert MergeRule.objects.get().field == "title"
+
+
 def test_a_rule_for_another_tenants_integration_is_404(world: World) -> None:
     foreign = world.integration(tenant=world.foreign)
     answer = api(world).post("/api/v1/merge-rules", {"rule": "prefer_local", "integration": str(foreign.pk)})

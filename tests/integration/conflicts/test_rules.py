@@ -49,7 +49,7 @@ def test_the_first_rule_by_position_decides(world: World) -> None:
 def test_scope_enabled_and_expiry_narrow_what_applies(world: World) -> None:
     integration, other = world.integration("One"), world.integration("Two")
     make(world, field="title", integration=other)
-    make(world, field="labels", rule="union", resource="comment")
+    make(world, field="author_name", rule="concatenate", resource="comment")
     off = make(world, field="due_on", rule="max")
     make(world, field="start_on", rule="min", expires_at=world.now + timedelta(hours=1))
     rule_update(
@@ -61,7 +61,7 @@ def test_scope_enabled_and_expiry_narrow_what_applies(world: World) -> None:
     )
     assert set(rules_for(integration=other, resource="card", now=world.now)) == {"start_on", "title"}
     assert set(rules_for(integration=integration, resource="comment", now=world.now)) == {
-        "labels",
+        "author_name",
         "start_on",
     }
 

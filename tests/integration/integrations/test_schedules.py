@@ -13,11 +13,11 @@ from django_celery_beat.models import PeriodicTask
 from integrations.apps import _make_standing_rows
 from integrations.models import Integration, IntegrationTemplate
 from integrations.services.control import (
-    integration_delete,
     integration_pause,
     integration_resume,
     integration_update,
 )
+from integrations.services.deletion import integration_delete
 from integrations.services.schedules import (
     STANDING,
     crontab_problem,

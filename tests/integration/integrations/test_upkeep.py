@@ -26,11 +26,10 @@ from integrations.models import (
 from integrations.services.control import (
     integration_clone,
     integration_create,
-    integration_delete,
     integration_pause,
-    integration_purge,
     integration_update,
 )
+from integrations.services.deletion import integration_delete, integration_purge
 from integrations.services.idempotency import UnderWay, answer_begin, answer_keep, answers_expire
 from integrations.services.jobs import job_request
 from integrations.services.logs import (
@@ -77,7 +76,7 @@ def test_a_deleted_integrations_rows_go_in_a_worker(
 ) -> None:
     job_request(integration=integration, user=alice)
     assert integration_purge(integration_id=integration.id) == 0  # it lives
-    counts = integration_delete(integration=integration, typed_name="Issues", user=alice)
+    counts = integration_delete(integration=integration, typed_name="Issues", user=alice).counts
     assert (counts["mappings"], counts["jobs"]) == (1, 1)
     assert SyncJob.objects.get().status == JobStatus.CANCELLED
     integration_purge(integration_id=integration.id, chunk=1)

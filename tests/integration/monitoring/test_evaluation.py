@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Mapping
-from integrations.services.control import integration_purge
+from integrations.services.deletion import integration_purge
 from live.models import LiveEvent
 from monitoring import measures
 from monitoring.models import Alert, AlertRule, AlertSettings, AlertState, Notification, Watch

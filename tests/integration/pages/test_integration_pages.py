@@ -9,7 +9,8 @@ import pytest
 from django.urls import reverse
 
 from connectors import registry
-from connectors.base.types import Check, CheckReport
+from connectors.base.errors import Retryable
+from connectors.base.types import Check, CheckReport, Container
 from integrations.models import (
     Credential,
     DeliveryStatus,
@@ -46,6 +47,9 @@ class FakeClient:
         ]
         return CheckReport(self.ok, checks, response_ms=12, account="Harbour")
 
+    def containers(self, kind: str = "", parent_id: str = "") -> list[Container]:
+        return []
+
     def close(self) -> None:
         return None
 
@@ -53,7 +57,8 @@ class FakeClient:
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     fake = FakeClient()
-    monkeypatch.setattr("integrations.services.clients.client_for", lambda *args, **kwargs: fake)
+    for module in ("clients", "containers"):
+        monkeypatch.setattr(f"integrations.services.{module}.client_for", lambda *args, **kwargs: fake)
     return fake
 
 
@@ -156,6 +161,21 @@ def test_a_failed_test_shows_each_line_and_what_to_do(world: World, vendor: Fake
     assert "The connection test failed" in html
     assert "The token is wrong." in html
     assert "Make a new one." in html
+
+
+@pytest.mark.parametrize(("action", "typed"), [("disable", ""), ("delete", "Board")])
+def test_the_page_says_what_became_of_the_webhook(
+    world: World, monkeypatch: pytest.MonkeyPatch, action: str, typed: str
+) -> None:
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise Retryable("It does not answer.", code="timeout")
+
+    monkeypatch.setattr("integrations.services.deliveries.client_for", fails)
+    integration = world.integration("Board", webhook_registration={"id": "w", "url": "https://hub.example/w"})
+    html = world.client().post(do(integration, action), {"typed_name": typed}, follow=True).content.decode()
+    assert "Trello could not be asked to end its webhook: It does not answer. Remove it there." in html
+    integration.refresh_from_db()
+    assert integration.status == IntegrationStatus.DISABLED
 
 
 def test_deleting_takes_the_typed_name_and_says_what_goes(world: World) -> None:
@@ -459,8 +479,6 @@ def test_a_faulty_map_is_refused_at_its_row(world: World) -> None:
 def test_a_preview_runs_on_local_records_even_if_the_other_side_cannot_be_asked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connectors.base.errors import Retryable
-
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise Retryable("It does not answer.", code="timeout")
 
@@ -585,16 +603,16 @@ def test_what_is_missing_is_named_and_the_typed_values_kept_but_no_secret(world:
     answer = world.client().post(
         reverse("hub:integration_connect", args=["trello"]),
         {
-            "name": "Events",
-            "options.board_id": "",
+            "name": "",
+            "options.board_id": "abcd1234",
             "api_key": "key-1234567890ab",
             "token": "tok-1234567890ab",
         },
     )
     html = answer.content.decode()
     assert answer.status_code == 422
-    assert "Board is missing" in html
-    assert 'value="Events"' in html
+    assert "This is missing; give a name." in html
+    assert 'value="abcd1234"' in html
     assert "tok-1234567890ab" not in html
     assert Integration.objects.count() == 0
 

@@ -453,6 +453,28 @@ def _a_bit_of_everything(hub: Hub) -> None:
     hub.create(title="New here")
 
 
+@pytest.mark.parametrize(
+    ("match", "counts"),
+    [
+        ({"card": ["title"]}, {"link": 1, "ambiguous": 1, "create_here": 1}),
+        ({"card": ["title", "description"]}, {"link": 2, "create_here": 1}),
+        ({"card": []}, {"create_here": 3}),
+        ({}, {"create_here": 3}),
+    ],
+)
+def test_a_dry_run_counts_what_would_be_linked_by_the_fields_chosen(
+    hub: Hub, match: dict[str, list[str]], counts: dict[str, int]
+) -> None:
+    hub.configure(create_missing_externally=False, options={"match": match})
+    hub.create(title="Paint the boat", description="Blue")
+    for description in ("Red", "Green"):
+        hub.create(title="Varnish", description=description)
+    hub.vendor.add(name="Paint the boat", notes="Blue")
+    hub.vendor.add(name="Varnish", notes="Red")
+    hub.vendor.add(name="New there")
+    assert hub.pull(JobKind.PREVIEW).result["counts"] == counts
+
+
 def test_a_dry_run_says_what_a_run_would_do_and_writes_nothing(hub: Hub) -> None:
     _a_bit_of_everything(hub)
     before = _everything(hub)

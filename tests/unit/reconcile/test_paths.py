@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.paths import MISSING, PathError, compile_path
+from reconcile.paths import MISSING, PathError, compile_path, paths_in
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,37 @@ def test_any_text_is_a_path_or_a_path_error(text: str) -> None:
     except PathError as error:
         found = error
     assert found is MISSING or 0 <= found.position <= len(text)
+
+
+def test_the_paths_of_a_document_lead_to_values_lists_and_what_their_first_holds() -> None:
+    data = {
+        "id": 1,
+        "hub": {"status": "x", "due.date": None},
+        "labels": [{"name": "a"}],
+        "empty": {},
+        "n": [],
+    }
+    assert list(paths_in(data)) == [
+        "id",
+        "hub.status",
+        'hub."due.date"',
+        "labels",
+        "labels[0].name",
+        "empty",
+        "n",
+    ]
+    assert list(paths_in({"a": {"b": {"c": 1}}}, deepest=2)) == []
+    assert list(paths_in("no document")) == []
+
+
+documents = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3),
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), documents, max_size=3))
+def test_every_path_of_a_document_reads_something_there(data: dict[str, Any]) -> None:
+    for path in paths_in(data):
+        assert compile_path(path).read(data) is not MISSING
