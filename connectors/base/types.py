@@ -36,6 +36,7 @@ class ExternalRecord:
 
     ``version`` is whatever the vendor's stale check wants (card version, ETag, updated_at); None if there is none.
     ``complete`` is False if this row may lack mapped fields (a thin list row): the engine then gets it by id.
+    ``updated_by`` is who changed it last, by name; "" where the vendor does not tell.
     """
 
     resource: str
@@ -43,6 +44,7 @@ class ExternalRecord:
     data: Mapping[str, Any]
     version: str | None = None
     updated_at: datetime | None = None
+    updated_by: str = ""
     url: str = ""
     container: str = ""
     parent_id: str | None = None

@@ -17,6 +17,7 @@ from integrations.services.marks import mark_dirty
 from reconcile.model import HeldReason, Plan
 from sync import scopes
 from sync.context import ResourceContext
+from sync.edits import edits_load
 from sync.pairs import Pair, state_after
 from sync.runtime import runtime
 from sync.services.deferrals import deferred
@@ -59,6 +60,7 @@ def plan_changed(run: PageRun, changed: dict[UUID, ExternalRecord], counts: Page
             continue
         pairs.append((mapping, _stored_pair(run, mapping, local, changed[mapping_id], waiting)))
     refs = references_of(run.rc, [pair for _, pair in pairs])
+    edits_load(run.rc, [pair for _, pair in pairs])
     offset = run.rc.integration.clock_offset_seconds
     return [(mapping, pair, pair.plan(refs, clock_offset=offset)) for mapping, pair in pairs]
 
@@ -187,15 +189,11 @@ def _write_conflicts(run: PageRun, done: Planned, now: datetime) -> None:
         )
     for mapping, pair, plan in done:
         for group in plan.conflicts:
-            assert pair.local is not None and pair.external is not None
             conflict_open(
                 mapping=mapping,
                 group=group,
                 kind=ConflictKind.BOTH_CHANGED if mapping.last_synced_at else ConflictKind.NO_AGREED_STATE,
                 record_title=pair.title,
-                local_changed_at=pair.local.updated_at,
-                external_changed_at=pair.external.updated_at,
-                local_revision=pair.local.revision,
-                external_version=pair.external.version or "",
+                **pair.last_changes(pair.last_edit(field.key for field in group.fields)),
                 now=now,
             )

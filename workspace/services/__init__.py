@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .reading import record_history, record_values, records_read
+from .reading import fields_edited, record_edited, record_history, record_values, records_read
 from .single import (
     record_create,
     record_delete,
@@ -13,6 +13,7 @@ from .single import (
     task_reopen,
 )
 from .types import (
+    FieldEdit,
     InvalidRecord,
     Origin,
     RecordMissing,
@@ -25,6 +26,7 @@ from .types import (
 from .writing import records_write
 
 __all__ = [
+    "FieldEdit",
     "InvalidRecord",
     "Origin",
     "RecordMissing",
@@ -33,8 +35,10 @@ __all__ = [
     "StaleRevision",
     "WriteResult",
     "WriteStatus",
+    "fields_edited",
     "record_create",
     "record_delete",
+    "record_edited",
     "record_history",
     "record_restore",
     "record_revert_field",

@@ -94,6 +94,7 @@ class Row:
     id: str
     data: dict[str, Any]
     updated_at: datetime
+    updated_by: str = "Their user"
     version: int = 1
     key: str = ""
     parent_id: str | None = None
@@ -215,6 +216,7 @@ class VendorClient:
             data={"id": row.id, **json.loads(json.dumps(row.data))},
             version=str(row.version),
             updated_at=row.updated_at,
+            updated_by=row.updated_by,
             url=f"https://vendor.example/{row.id}",
             parent_id=row.parent_id,
             is_archived=row.is_archived,
