@@ -141,9 +141,14 @@ def apply_changed(run: PageRun, plans: Planned, counts: PageCounts) -> None:
     _write_bases(run, done, written, now)
     _write_conflicts(run, done, now)
     announce(run, [(mapping.id, mapping.record_id) for mapping, _, _ in done])
-    out = [mapping.id for mapping, _, plan in done if plan.to_external]
+    out = [m.id for m, _, plan in done if plan.to_external and not _is_for_later(run, m, plan)]
     if out:
         mark_dirty(mapping_ids=out, reason="to be sent", priority=5, method=run.method, now=now)
+
+
+def _is_for_later(run: PageRun, mapping: Mapping, plan: Plan) -> bool:
+    """True for what would go out though nobody edited it here, in a run that only brings in: a later run sends it."""
+    return bool(plan.to_external) and not run.sends_out and mapping.dirty_at is None
 
 
 def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], now: datetime) -> None:
@@ -158,9 +163,10 @@ def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], 
         )
         state, reason = state_after(held, open_conflict=has_conflict, waits=bool(plan.to_external))
         result = written.get(mapping.id)
+        fingerprint = "" if _is_for_later(run, mapping, plan) else pair.fingerprint
         assert pair.local is not None and pair.external is not None
         rows.append((
-            mapping.id, pair.base_local, pair.base_external, pair.provenance, pair.fingerprint, held,
+            mapping.id, pair.base_local, pair.base_external, pair.provenance, fingerprint, held,
             deferred(pair, plan), state, reason, result.revision if result else pair.local.revision,
             run.rc.field_map_version, *external_columns(pair.external, mapping), now if plan.to_local else mapping.last_in_at,
             now, pair.history,

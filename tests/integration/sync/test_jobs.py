@@ -18,6 +18,7 @@ from integrations.services.mappings import mapping_sync_now
 from live.models import LiveEvent
 from sync.runtime import runtime
 from sync.services import dispatch, jobs, maintenance, outbox
+from sync.services.windows import window_is_open
 from tests.integration.sync.hub import START, Hub
 from workspace.models import Change, OriginKind, Task
 from workspace.services import Origin, record_delete
@@ -288,7 +289,7 @@ def test_a_window_over_midnight_belongs_to_the_day_it_opened_on(
     hub: Hub, day: int, hour: int, is_open: bool
 ) -> None:
     hub.integration.sync_windows = [{"days": [0], "from": "22:00", "to": "05:00"}]
-    assert jobs.window_is_open(hub.integration, START.replace(day=day, hour=hour)) == is_open
+    assert window_is_open(hub.integration, START.replace(day=day, hour=hour)) == is_open
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "ERROR", "DISABLED", "DRAFT"])

@@ -1,0 +1,50 @@
+"""Whether a job may run now: the integration's status, its read-only switch and its sync windows."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from integrations.models import Integration, IntegrationStatus, JobKind, SyncJob
+from sync.runtime import runtime
+
+#: what may run while nothing may be written: these only look then
+LOOKING_KINDS = (JobKind.PREVIEW, JobKind.MANUAL, JobKind.INITIAL)
+
+
+def why_not_now(job: SyncJob, integration: Integration) -> str:
+    """Why the job can't run now; empty if it can."""
+    if integration.deleted_at is not None:
+        return "The integration was deleted."
+    if integration.status not in {IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED}:
+        if job.kind == JobKind.PREVIEW and integration.status in {
+            IntegrationStatus.DRAFT,
+            IntegrationStatus.PAUSED,
+        }:
+            return ""
+        return f"The integration is {integration.get_status_display().lower()}."
+    if integration.read_only and job.kind not in LOOKING_KINDS:
+        return "The integration is read only: nothing is written on either side. Sync by hand to see what would be."
+    if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
+        return "Outside the integration's sync window."
+    return ""
+
+
+def window_is_open(integration: Integration, now: datetime) -> bool:
+    """True if bulk sync may run now; without windows it always may. Times are in the tenant's zone."""
+    windows = integration.sync_windows
+    if not windows:
+        return True
+    local = now.astimezone(ZoneInfo(integration.tenant.time_zone))
+    for window in windows:
+        start, end = time.fromisoformat(window["from"]), time.fromisoformat(window["to"])
+        days = window.get("days") or range(7)
+        clock = local.time()
+        if start <= end and local.weekday() in days and start <= clock < end:
+            return True
+        if start > end:  # over midnight: the day is the one on which it opened
+            if clock >= start and local.weekday() in days:
+                return True
+            if clock < end and (local.weekday() - 1) % 7 in days:
+                return True
+    return False
