@@ -25,9 +25,15 @@ def why_not_now(job: SyncJob, integration: Integration) -> str:
         return f"The integration is {integration.get_status_display().lower()}."
     if integration.read_only and job.kind not in LOOKING_KINDS:
         return "The integration is read only: nothing is written on either side. Sync by hand to see what would be."
-    if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
+    if _is_by_schedule(job) and not window_is_open(integration, runtime().now()):
         return "Outside the integration's sync window."
     return ""
+
+
+def _is_by_schedule(job: SyncJob) -> bool:
+    """True for runs that no person asked for; the first one by schedule is an initial import."""
+    is_nobodys = job.kind == JobKind.INITIAL and job.triggered_by_id is None
+    return job.kind == JobKind.SCHEDULED or is_nobodys
 
 
 def window_is_open(integration: Integration, now: datetime) -> bool:

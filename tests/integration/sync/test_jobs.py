@@ -308,10 +308,18 @@ def test_nothing_runs_while_the_integration_does_not(hub: Hub, linked: Linked, s
 
 def test_a_scheduled_run_is_not_queued_beside_an_open_one(hub: Hub) -> None:
     first = dispatch.scheduled_start(integration_id=hub.integration.id)
-    assert first is not None and first.kind == "scheduled"
+    assert first is not None and first.kind == "initial_import"  # nothing was ever synced
     assert dispatch.scheduled_start(integration_id=hub.integration.id) is None
     jobs.job_run(job_id=first.id)
-    assert dispatch.scheduled_start(integration_id=hub.integration.id) is not None
+    second = dispatch.scheduled_start(integration_id=hub.integration.id)
+    assert second is not None and second.kind == "scheduled"
+
+
+def test_the_first_run_by_schedule_keeps_to_the_window_as_well(hub: Hub) -> None:
+    hub.configure(sync_windows=[{"days": [0], "from": "20:00", "to": "23:00"}])
+    first = dispatch.scheduled_start(integration_id=hub.integration.id)
+    assert first is not None and jobs.job_run(job_id=first.id) == "skipped"
+    assert hub.pull(JobKind.INITIAL, triggered_by=hub.person).status == "succeeded"
 
 
 def test_with_auto_sync_off_only_people_start_runs(hub: Hub) -> None:
