@@ -289,12 +289,15 @@ class SetUpTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RateBudget:
-    """Requests allowed per window and quota class; ``reserve`` is kept for people's own edits."""
+    """Requests allowed per window and quota class; ``reserve`` is kept for people's own edits.
+
+    ``concurrency`` is how many of the class may be under way at once, over all workers; 0 = the vendor sets no such limit.
+    """
 
     requests: int
     per_seconds: float
     quota_class: str = "default"
-    concurrency: int = 10
+    concurrency: int = 0
     reserve: float = 0.1
 
 

@@ -119,6 +119,7 @@ class Vendor:
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     resources: tuple[Resource, ...] = RESOURCES
     page_size: int = 100
+    retry_delays: tuple[float, ...] = ()
     token: str = "account-1/board-1"
     gone_is_proven: bool = True  # 410, else 404
     repeats_keys: bool = False  # a create with a key it knows makes no second record
@@ -405,6 +406,7 @@ def connector_of(vendor: Vendor) -> Connector:
         secrets=(),
         settings=(),
         resources=vendor.resources,
+        retry_delays=vendor.retry_delays,
         open=no_client,
         webhooks=VendorWebhooks(),
     )
