@@ -28,6 +28,7 @@ from sync.edits import edits_load
 from sync.journal import log_pair
 from sync.pairs import Pair, state_after, without
 from sync.readback import is_explained
+from sync.reopened import stages_give_back
 from sync.runtime import runtime
 from sync.services import refusals
 from sync.services.deferrals import deferred
@@ -41,6 +42,7 @@ def merge(work: Work, pair: Pair) -> Outcome:
     edits_load(work.rc, [pair])
     now = runtime().now()
     plan = pair.plan(refs, clock_offset=work.integration.clock_offset_seconds)
+    (plan,) = stages_give_back(work.rc, [(pair, plan)])
     plan = without(plan, pair.fighting(plan, now))
     bring_in(work, pair, plan, refs)
     if plan.to_external:

@@ -19,6 +19,7 @@ from sync import scopes
 from sync.context import ResourceContext
 from sync.edits import edits_load
 from sync.pairs import Pair, state_after
+from sync.reopened import stages_give_back
 from sync.runtime import runtime
 from sync.services.deferrals import deferred
 from sync.services.page_run import PageCounts, PageRun, announce, external_columns, nominate, references_of
@@ -62,7 +63,9 @@ def plan_changed(run: PageRun, changed: dict[UUID, ExternalRecord], counts: Page
     refs = references_of(run.rc, [pair for _, pair in pairs])
     edits_load(run.rc, [pair for _, pair in pairs])
     offset = run.rc.integration.clock_offset_seconds
-    return [(mapping, pair, pair.plan(refs, clock_offset=offset)) for mapping, pair in pairs]
+    planned = [(pair, pair.plan(refs, clock_offset=offset)) for _, pair in pairs]
+    plans = stages_give_back(run.rc, planned)
+    return [(mapping, pair, plan) for (mapping, pair), plan in zip(pairs, plans, strict=True)]
 
 
 def _linked_creates(mapping_ids: list[UUID]) -> set[UUID]:

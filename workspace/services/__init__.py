@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .reading import fields_edited, record_edited, record_history, record_values, records_read
+from .reading import (
+    fields_edited,
+    record_edited,
+    record_history,
+    record_values,
+    records_read,
+    stages_before_done,
+)
 from .single import (
     record_create,
     record_delete,
@@ -46,6 +53,7 @@ __all__ = [
     "record_values",
     "records_read",
     "records_write",
+    "stages_before_done",
     "task_complete",
     "task_reopen",
 ]

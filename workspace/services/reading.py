@@ -11,7 +11,7 @@ from django.db import connections, router
 from django.db.models import Max, Q, QuerySet
 
 from workspace.kinds import record_spec
-from workspace.models import Change, OriginKind, Record
+from workspace.models import Change, OriginKind, Record, TaskStage
 from workspace.panels import integration_names
 
 from .types import FieldEdit, RecordState
@@ -166,6 +166,17 @@ def record_edited(*, tenant_id: UUID, record_id: UUID, besides: UUID | None = No
         return None
     names = integration_names({change.integration_id} if change.integration_id else ())
     return FieldEdit(change.created_at, who(change, names))
+
+
+def stages_before_done(*, tenant_id: UUID, record_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The stage that each task had when it was last done; absent for one that never had another. One query."""
+    if not record_ids:
+        return {}
+    done = Change.objects.filter(tenant_id=tenant_id, record_type="task", record_id__in=list(record_ids))
+    done = done.filter(changes__stage__to=TaskStage.DONE.value).order_by("id")
+    before = dict(done.values_list("record_id", "changes__stage__from"))
+    known = set(TaskStage.values) - {TaskStage.DONE.value}
+    return {record_id: stage for record_id, stage in before.items() if stage in known}
 
 
 def _but_for(history: QuerySet[Change], integration_id: UUID | None) -> QuerySet[Change]:
