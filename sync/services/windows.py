@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from zoneinfo import ZoneInfo
 
 from integrations.models import Integration, IntegrationStatus, JobKind, SyncJob
 from sync.runtime import runtime
@@ -41,7 +40,7 @@ def window_is_open(integration: Integration, now: datetime) -> bool:
     windows = integration.sync_windows
     if not windows:
         return True
-    local = now.astimezone(ZoneInfo(integration.tenant.time_zone))
+    local = now.astimezone(integration.tenant.zone)
     for window in windows:
         start, end = time.fromisoformat(window["from"]), time.fromisoformat(window["to"])
         days = window.get("days") or range(7)
