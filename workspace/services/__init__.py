@@ -30,7 +30,7 @@ from .types import (
     WriteResult,
     WriteStatus,
 )
-from .writing import records_write
+from .writing import records_synced, records_write
 
 __all__ = [
     "FieldEdit",
@@ -52,6 +52,7 @@ __all__ = [
     "record_update",
     "record_values",
     "records_read",
+    "records_synced",
     "records_write",
     "stages_before_done",
     "task_complete",
