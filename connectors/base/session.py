@@ -228,7 +228,8 @@ class ApiSession:
         """Takes the request from each budget of its class, or from none; longer windows are counters of their own."""
         gate = self.environment.gate
         taken: list[tuple[str, RateBudget]] = []
-        budgets = sorted(self._budgets_of(quota_class), key=lambda one: one.per_seconds)
+        found = self._budgets.get(quota_class) or self._budgets.get("default", [])
+        budgets = sorted(found, key=lambda one: one.per_seconds)
         try:
             for number, budget in reversed(list(enumerate(budgets))):
                 name = quota_class if number == 0 else f"{quota_class}/{budget.per_seconds:g}s"
@@ -240,16 +241,13 @@ class ApiSession:
             raise
 
     def _slot(self, quota_class: str) -> AbstractContextManager[None]:
-        """One of the requests that may be under way at once, where the class's budgets say how many."""
-        budgets = [budget for budget in self._budgets_of(quota_class) if budget.concurrency]
-        if not budgets:
-            return nullcontext()
-        at_once = min(budget.concurrency for budget in budgets)
-        longest = 2 * self.environment.timeout_seconds + LEEWAY_SECONDS
-        return self.environment.gate.slot(budgets[0].quota_class, at_once, longest=longest)
-
-    def _budgets_of(self, quota_class: str) -> list[RateBudget]:
-        return self._budgets.get(quota_class) or self._budgets.get("default", [])
+        """One of the requests that may be under way at once. A class without a figure of its own counts as "default"."""
+        for name in (quota_class, "default"):
+            figures = [budget.concurrency for budget in self._budgets.get(name, ()) if budget.concurrency]
+            if figures:
+                longest = 2 * self.environment.timeout_seconds + LEEWAY_SECONDS
+                return self.environment.gate.slot(name, min(figures), longest=longest)
+        return nullcontext()
 
     def _send(
         self, outgoing: Outgoing, *, is_repeatable: bool, guard: UrlGuard, follow: bool

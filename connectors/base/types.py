@@ -291,7 +291,8 @@ class SetUpTemplate:
 class RateBudget:
     """Requests allowed per window and quota class; ``reserve`` is kept for people's own edits.
 
-    ``concurrency`` is how many of the class may be under way at once, over all workers; 0 = the vendor sets no such limit.
+    ``concurrency`` is how many of the class may be under way at once, over all workers. 0 = no figure of its own: it
+    counts with the class "default", and without limit where that has none either.
     """
 
     requests: int

@@ -441,11 +441,12 @@ def test_a_request_is_under_way_as_one_of_its_class_where_the_budget_says_how_ma
         RateBudget(9, 60, "search"),
     )
     api = session(options=SessionOptions(budgets=budgets), gate=gate)
-    api.get("/x")
-    assert gate.slots == ["default of 4", "back"]
-    api.get("/x", quota_class="search")  # no figure, no count
-    api.get("/x", quota_class="writes")  # without a budget of its own it is one of the default's
-    assert gate.slots[2:] == ["default of 4", "back"]
+    for quota_class in ("default", "search", "writes"):  # neither of the others has a figure of its own
+        api.get("/x", quota_class=quota_class)
+    assert gate.slots == ["default of 4", "back"] * 3
+    plain = session(options=SessionOptions(budgets=(RateBudget(9, 60),)), gate=gate)
+    plain.get("/x")
+    assert len(gate.slots) == 6
 
 
 def test_an_exhausted_budget_sends_nothing(web: responses.RequestsMock) -> None:
