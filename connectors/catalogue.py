@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from connectors import registry
@@ -38,7 +38,7 @@ def _overview(connectors: list[Connector]) -> Iterator[str]:
     yield "| system | signs in with | webhooks | texts | limits |"
     yield "|---|---|---|---|---|"
     for one in connectors:
-        limits = "; ".join(_budget(budget) for budget in one.budgets) or "as the vendor's answers say"
+        limits = "; ".join(_limits(one.budgets)) or "as the vendor's answers say"
         yield _row(
             f"[{one.name}](#{_anchor(one.name)})",
             ", ".join(one.auth_types).replace("_", " ") + (", in the browser" if one.consent else ""),
@@ -105,9 +105,17 @@ def _list(title: str, lines: tuple[str, ...]) -> Iterator[str]:
         yield from (f"- {line}" for line in lines)
 
 
-def _budget(one: RateBudget) -> str:
-    name = "" if one.quota_class == "default" else f"{one.quota_class.replace('_', ' ')}: "
-    return f"{name}{one.requests:,} in {_span(timedelta(seconds=one.per_seconds))}"
+def _limits(budgets: Sequence[RateBudget]) -> Iterator[str]:
+    """Requests per window, then how many may be under way; by quota class."""
+    at_once = dict.fromkeys((_class(one), one.concurrency) for one in budgets if one.concurrency)
+    for one in budgets:
+        yield f"{_class(one)}{one.requests:,} in {_span(timedelta(seconds=one.per_seconds))}"
+    for name, number in at_once:
+        yield f"{name}{number} at once"
+
+
+def _class(one: RateBudget) -> str:
+    return "" if one.quota_class == "default" else f"{one.quota_class.replace('_', ' ')}: "
 
 
 def _span(length: timedelta) -> str:

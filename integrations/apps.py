@@ -14,8 +14,11 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from integrations import record_panels  # models are loaded only now
+        from integrations.services.schedules import schedules_apply
+        from workspace.hooks import register_zone_hook
 
         record_panels.register()
+        register_zone_hook(schedules_apply)
         post_migrate.connect(_make_standing_rows, sender=self)
 
 

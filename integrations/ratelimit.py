@@ -12,7 +12,8 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from django.utils.crypto import salted_hmac
 from connectors.base.connector import Gate
 from connectors.base.errors import RateLimited
 from connectors.base.types import RateBudget
+from integrations.slots import ENTER, RETRY_SECONDS, WAITS, Slots
+from workspace.ids import new_id
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +74,13 @@ class Window:
             return 1 - (room - self.count - cost) / self.previous - passed
         return 1 - passed + max(0.0, 1 - (room - cost) / self.count)
 
+    def give_back(self, now: float, period: float, cost: float) -> None:
+        """What was taken a moment ago is not spent after all."""
+        if math.floor(now / period) == self.index:
+            self.count = max(0.0, self.count - cost)
+        if self.vendor_until > now:
+            self.vendor_remaining += cost
+
     def observe(self, now: float, limit: float, remaining: float, reset_after: float) -> None:
         self.vendor_limit, self.vendor_remaining = limit, remaining
         self.vendor_until, self.vendor_span = now + reset_after, reset_after
@@ -105,6 +115,17 @@ return '0'
 """
 
 
+GIVE_BACK = """
+local now, period, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local raw = redis.call('HMGET', KEYS[1], 'index', 'count', 'until')
+if not raw[1] then return end
+if math.floor(now / period) == tonumber(raw[1]) then
+  redis.call('HSET', KEYS[1], 'count', math.max(0, tonumber(raw[2] or 0) - cost))
+end
+if tonumber(raw[3] or 0) > now then redis.call('HINCRBYFLOAT', KEYS[1], 'remaining', cost) end
+"""
+
+
 class Store(Protocol):
     """Where the counters of a key live."""
 
@@ -112,7 +133,13 @@ class Store(Protocol):
         self, key: str, now: float, limit: float, period: float, cost: float, reserve: float
     ) -> float: ...
 
+    def give_back(self, key: str, now: float, period: float, cost: float) -> None: ...
+
     def observe(self, key: str, now: float, limit: float, remaining: float, reset_after: float) -> None: ...
+
+    def enter(self, key: str, now: float, holder: str, at_once: int, until: float) -> bool: ...
+
+    def leave(self, key: str, holder: str) -> None: ...
 
 
 class LocalStore:
@@ -122,15 +149,32 @@ class LocalStore:
 
     def __init__(self) -> None:
         self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._slots: dict[str, Slots] = {}
         self._lock = threading.Lock()
 
     def take(self, key: str, now: float, limit: float, period: float, cost: float, reserve: float) -> float:
         with self._lock:
             return self._window(key).take(now, limit, period, cost, reserve)
 
+    def give_back(self, key: str, now: float, period: float, cost: float) -> None:
+        with self._lock:
+            self._window(key).give_back(now, period, cost)
+
     def observe(self, key: str, now: float, limit: float, remaining: float, reset_after: float) -> None:
         with self._lock:
             self._window(key).observe(now, limit, remaining, reset_after)
+
+    def enter(self, key: str, now: float, holder: str, at_once: int, until: float) -> bool:
+        with self._lock:
+            return self._slots.setdefault(key, Slots()).enter(now, holder, at_once, until)
+
+    def leave(self, key: str, holder: str) -> None:
+        with self._lock:
+            held = self._slots.get(key)
+            if held is not None:
+                held.leave(holder)
+                if not held.ends:
+                    del self._slots[key]
 
     def _window(self, key: str) -> Window:
         found = self._windows.setdefault(key, Window())
@@ -146,10 +190,21 @@ class RedisStore:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
         self._take = client.register_script(TAKE)
+        self._give_back = client.register_script(GIVE_BACK)
+        self._enter = client.register_script(ENTER)
 
     def take(self, key: str, now: float, limit: float, period: float, cost: float, reserve: float) -> float:
         answer: Any = self._take(keys=[key], args=[now, limit, period, cost, reserve])
         return float(answer)
+
+    def give_back(self, key: str, now: float, period: float, cost: float) -> None:
+        self._give_back(keys=[key], args=[now, period, cost])
+
+    def enter(self, key: str, now: float, holder: str, at_once: int, until: float) -> bool:
+        return bool(self._enter(keys=[key], args=[now, holder, at_once, until]))
+
+    def leave(self, key: str, holder: str) -> None:
+        self._redis.zrem(key, holder)
 
     def observe(self, key: str, now: float, limit: float, remaining: float, reset_after: float) -> None:
         with self._redis.pipeline() as pipe:
@@ -228,6 +283,25 @@ class SharedGate(Gate):
         if wait > 0:
             raise RateLimited("The request budget is used up for the moment.", retry_after=wait)
 
+    def give_back(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        self._store_call("give_back", quota_class, self._clock(), float(budget.per_seconds), float(cost))
+
+    @contextmanager
+    def slot(self, quota_class: str, at_once: int, *, longest: float) -> Iterator[None]:
+        name, holder = f"{quota_class}:slots", new_id().hex
+        for wait in (*WAITS, None):
+            now = self._clock()
+            if self._store_call("enter", name, now, holder, at_once, now + longest):
+                break
+            if wait is None:
+                said = f"{at_once} requests with these credentials are under way, as many as may be at once."
+                raise RateLimited(said, retry_after=RETRY_SECONDS)
+            self._sleep(wait)
+        try:
+            yield
+        finally:
+            self._store_call("leave", name, holder)
+
     def observe(
         self, quota_class: str, *, limit: int | None, remaining: int | None, reset_after: float | None
     ) -> None:
@@ -255,7 +329,7 @@ class SharedGate(Gate):
         )
         return float(taken or 0.0)
 
-    def _store_call(self, method: str, quota_class: str, *args: float) -> Any:
+    def _store_call(self, method: str, quota_class: str, *args: float | str) -> Any:
         key = f"{self._key}:{quota_class}"
         try:
             return getattr(self._store, method)(key, *args)

@@ -111,7 +111,10 @@ class Bases:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """When each side last changed, in hub time (external already corrected by the vendor's Date header)."""
+    """When each side last changed, in hub time (external already corrected by the vendor's Date header).
+
+    ``local_fields`` has the time of each link that was edited here; ``local`` counts where it has none.
+    """
 
     local: datetime | None = None
     external: datetime | None = None

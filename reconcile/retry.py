@@ -59,8 +59,6 @@ class RetryPolicy:
 
 RECORD_PUSH = RetryPolicy((1, 2, 4, 8, 16))
 JOB = RetryPolicy((60, 120, 240, 480, 960))
-LEANKIT = RetryPolicy((5, 10, 20))
-PRESETS = {"record_push": RECORD_PUSH, "job": JOB, "leankit": LEANKIT}
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from connectors.base.connector import Connector
 from connectors.base.errors import (
     ConfigurationProblem,
     ContractBroken,
@@ -79,9 +80,9 @@ def pair_failed(work: Work, error: SyncError | InvalidRecord) -> Outcome:
             return _give_up(work, error)
 
 
-def retry_policy(integration: Integration) -> RetryPolicy:
-    """The integration's own delays for record pushes, else the default of H3."""
-    delays = integration.retry_policy.get("push")
+def retry_policy(integration: Integration, connector: Connector) -> RetryPolicy:
+    """The integration's own delays for records, else the connector's, else the default of H3."""
+    delays = integration.retry_policy.get("push") or connector.retry_delays
     return RetryPolicy(tuple(delays)) if delays else RECORD_PUSH
 
 
@@ -91,7 +92,8 @@ def _retry(work: Work, error: SyncError) -> Outcome:
         breaker.record_failure(work.integration, now=runtime().now())
     attempts = work.mapping.attempts + 1
     after = error.retry_after if isinstance(error, Retryable) else None
-    delay = retry_policy(work.integration).delay(attempts, rng_value=runtime().chance(), retry_after=after)
+    policy = retry_policy(work.integration, work.rc.connector)
+    delay = policy.delay(attempts, rng_value=runtime().chance(), retry_after=after)
     if delay is None:
         return _give_up(work, error)
     return _retry_later(work, error, seconds=delay, counts=True)

@@ -27,7 +27,7 @@ from reconcile.model import (
 from reconcile.planner import plan as make_plan
 from sync.context import References, ResourceContext
 from sync.readback import is_explained
-from workspace.services import RecordState
+from workspace.services import FieldEdit, RecordState
 
 #: a held field of these kinds asks for a person; the rest only explain why nothing flows
 BLOCKING = {HeldReason.UNMAPPED, HeldReason.UNREADABLE, HeldReason.REFUSED, HeldReason.OSCILLATING}
@@ -67,6 +67,7 @@ class Pair:
     decided: Mapping[str, Decided] = field(default_factory=dict)
     seen: Seen | None = None  # the external record, where it has been read already
     map_version: int | None = None  # of the field map that the bases were agreed under
+    edits: Mapping[str, FieldEdit] = field(default_factory=dict)  # see ``sync.edits``
 
     def __post_init__(self) -> None:
         fm = self.rc.field_map
@@ -120,6 +121,19 @@ class Pair:
         present = self.external_snapshot
         return any(k in present and present[k] != v for k, v in (self.base_external or {}).items())
 
+    def disputed_here(self) -> set[str]:
+        """What changed here, if any of it changed there too: the keys whose edits may have to be compared."""
+        here, there = (
+            self._moved(self.local_snapshot, self.base_local),
+            self._moved(self.external_snapshot, self.base_external),
+        )
+        return here if here & there else set()
+
+    @staticmethod
+    def _moved(now: Snapshot, base: Snapshot | None) -> set[str]:
+        past = base or {}
+        return {key for key, value in now.items() if key not in past or past[key] != value}
+
     def plan(self, refs: References, *, check_drift: bool = False, clock_offset: float = 0.0) -> Plan:
         """The one plan: previewed, applied and logged alike."""
         self.refs = refs
@@ -132,14 +146,30 @@ class Pair:
             policy=self.rc.policy,
             ctx=refs,
             clocks=Clocks(
-                local=self.local.updated_at if self.local else None,
                 external=external_at - timedelta(seconds=clock_offset) if external_at else None,
+                local_fields={key: edit.at for key, edit in self.edits.items()},
             ),
             decided=self.decided,
             held=self._standing_holds(),
             open_conflicts=self.open_conflicts,
             check_drift=check_drift,
         )
+
+    def last_edit(self, keys: Iterable[str]) -> FieldEdit | None:
+        """The newest edit here of any of these fields; None if nobody but the other side ever wrote them."""
+        edits = [self.edits[key] for key in keys if key in self.edits]
+        return max(edits, key=lambda edit: edit.at, default=None)
+
+    def last_changes(self, edit: FieldEdit | None) -> dict[str, Any]:
+        """What a conflict says of both sides; there it is the record's time, for no vendor tells it by field."""
+        return {
+            "local_changed_at": edit.at if edit else None,
+            "local_changed_by": edit.by if edit else "",
+            "external_changed_at": self.external.updated_at if self.external else None,
+            "external_changed_by": self.external.updated_by if self.external else "",
+            "local_revision": self.local.revision if self.local else 0,
+            "external_version": (self.external.version or "") if self.external else "",
+        }
 
     def _standing_holds(self) -> dict[str, Held]:
         """Holds that last until a side changes again or a person acts."""

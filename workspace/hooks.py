@@ -1,4 +1,4 @@
-"""What higher rooms hang onto a change of stage (settled question 7); filled from ``AppConfig.ready()``."""
+"""What higher rooms hang onto a change of stage or of a tenant (settled question 7); filled from ``AppConfig.ready()``."""
 
 from __future__ import annotations
 
@@ -73,4 +73,17 @@ def register_stage_hook(hook: StageHook) -> StageHook:
     """Add a hook in sets once, however often it is registered."""
     if hook not in stage_hooks:
         stage_hooks.append(hook)
+    return hook
+
+
+#: called within the transaction that gives a tenant another time zone
+ZoneHook = Callable[[Tenant], None]
+
+zone_hooks: list[ZoneHook] = []
+
+
+def register_zone_hook(hook: ZoneHook) -> ZoneHook:
+    """Add a hook once, however often it is registered."""
+    if hook not in zone_hooks:
+        zone_hooks.append(hook)
     return hook

@@ -18,7 +18,7 @@ from boards.core.metrics import DEFINITIONS, ENOUGH
 from boards.models import Board, Move
 from boards.occupancy import lanes
 from boards.selectors import filtered
-from boards.services.rollup import figures_of, zone_of
+from boards.services.rollup import figures_of
 from boards.services.snapshots import events_of
 from integrations.pages.csvfile import csv_response
 from integrations.wording import span
@@ -40,7 +40,7 @@ class FiguresBase(BoardBase):
         self.setup_board(board_id)
         asked = self.request.GET.get("days", "30")
         self.range = asked if asked in RANGES else "30"
-        self.zone = zone_of(self.board)
+        self.zone = self.board.tenant.zone
         self.now = timezone.now()
         self.last = self.now.astimezone(self.zone).date()
         self.first: date = self.last - timedelta(days=int(self.range) - 1)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from boards.core.layout import Layout
 from boards.core.metrics import Figures, Refused, figures
@@ -24,13 +23,6 @@ _COLUMNS = (
 )  # fmt: skip
 #: how far back a run looks: the period under way and those that a late event may still change
 BACK = {PeriodKind.HOURLY: 3, PeriodKind.DAILY: 2, PeriodKind.WEEKLY: 2}
-
-
-def zone_of(board: Board) -> tzinfo:
-    try:
-        return ZoneInfo(board.tenant.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
 
 
 def figures_of(
@@ -70,7 +62,7 @@ def events_from(board_id: UUID, since: datetime, done: frozenset[str]) -> list[E
 def roll_up(board: Board, now: datetime, back: dict[PeriodKind, int] | None = None) -> int:
     """Write the figures of the latest periods of each kind; how many rows. Running it again changes nothing."""
     began_at = Move.objects.filter(board=board).order_by("seq").values_list("at", flat=True).first()
-    zone = zone_of(board)
+    zone = board.tenant.zone
     wanted = [
         (kind, since, until)
         for kind, count in (back or BACK).items()

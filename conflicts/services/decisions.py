@@ -17,7 +17,7 @@ from integrations.audit import audit
 from integrations.models import Mapping as Pair
 from integrations.services.marks import mark_dirty
 from workspace.models import Tenant
-from workspace.services import RecordState, records_read
+from workspace.services import RecordState, fields_edited, records_read
 from workspace.wakeups import wake
 
 from .choices import ALL, is_about_record, resolve_choices, strategy_of
@@ -312,9 +312,13 @@ def _check_record(conflict: ConflictResolution, fields: Mapping[str, str], now: 
     with transaction.atomic():
         conflict.version += 1
         conflict.local_revision = state.revision
-        conflict.local_changed_at = state.updated_at
         conflict.updated_at = now
-        conflict.save(update_fields=["fields", "version", "local_revision", "local_changed_at", "updated_at"])
+        _note_edit(conflict, fields)
+        conflict.save(
+            update_fields=[
+                "fields", "version", "local_revision", "local_changed_at", "local_changed_by", "updated_at",
+            ]
+        )  # fmt: skip
         _hand_over(conflict, now)
     announce(conflict, "conflict.updated")
     raise StaleConflict(
@@ -332,6 +336,20 @@ def _bring_in_local(conflict: ConflictResolution, fields: Mapping[str, str], sta
             entry["local"] = state.values[name]
             is_changed = True
     return is_changed
+
+
+def _note_edit(conflict: ConflictResolution, fields: Mapping[str, str]) -> None:
+    """When the disputed fields were last edited here, and by whom (unsaved)."""
+    assert conflict.record_id is not None
+    edited = [entry["key"] for entry in conflict.fields if entry["local"] != entry["base"]]
+    names = [fields.get(key, key) for key in edited]
+    found = fields_edited(
+        tenant_id=conflict.tenant_id, fields={conflict.record_id: names}, besides=conflict.integration_id
+    )
+    edits = found.get(conflict.record_id, {}).values()
+    last = max(edits, key=lambda edit: edit.at, default=None)
+    conflict.local_changed_at = last.at if last else None
+    conflict.local_changed_by = last.by[:200] if last else ""
 
 
 def _claim(conflict: ConflictResolution, version: int, now: datetime, **changes: Any) -> None:

@@ -291,7 +291,7 @@ CONNECTOR = Connector(
         "That a task without access answers 403 and not 404.",
         "Whether a new subtask moves its parent's modified_at.",
         "Whether refresh tokens are ever rotated (they are stored again if so).",
-        "Exact limits on concurrent requests; 15 at once are kept to.",
+        "Exact limits on concurrent requests (50 reads, 15 writes); reads and writes together are kept to 15 at once.",
         "How long the key in a custom field may be.",
     ),
     ignored_events=tuple(sorted(IGNORED)),

@@ -74,6 +74,7 @@ class Endpoint:
     id_at: str = "id"
     version_at: str = ""
     updated_at: str = ""
+    updated_by_at: str = ""
     url_at: str = ""
     parent_at: str = ""
     archived_at: str = ""
@@ -119,6 +120,9 @@ class RestClient:
             updated_at=parse_instant(read_path(row, endpoint.updated_at, None))
             if endpoint.updated_at
             else None,
+            updated_by=str(read_path(row, endpoint.updated_by_at, "") or "")
+            if endpoint.updated_by_at
+            else "",
             url=str(read_path(row, endpoint.url_at, "") or "") if endpoint.url_at else "",
             parent_id=None if parent in (None, "") else str(parent),
             is_archived=bool(read_path(row, endpoint.archived_at, False)) if endpoint.archived_at else False,

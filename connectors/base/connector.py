@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -17,6 +18,13 @@ class Gate(Protocol):
 
     def acquire(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
         """Take ``cost`` requests, or raise ``RateLimited`` with ``retry_after``. Never blocks for long."""
+
+    def give_back(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        """What was just acquired is not needed: another window of the same request had no room."""
+
+    def slot(self, quota_class: str, at_once: int, *, longest: float) -> AbstractContextManager[None]:
+        """One of the class's ``at_once`` requests under way, for the ``with`` block; ends by itself after ``longest``
+        seconds. Waits briefly for one, then raises ``RateLimited``."""
 
     def observe(
         self,
@@ -34,6 +42,12 @@ class OpenGate:
 
     def acquire(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
         return None
+
+    def give_back(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        return None
+
+    def slot(self, quota_class: str, at_once: int, *, longest: float) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def observe(
         self,
@@ -79,6 +93,8 @@ class Connector:
     """``open(base_url, settings, secrets, environment)``; does no request."""
     default_base_url: str = ""
     budgets: tuple[RateBudget, ...] = ()
+    #: seconds before each retry of a record that failed; () = the hub's own. An integration may set others.
+    retry_delays: tuple[float, ...] = ()
     webhooks: Webhooks | None = None
     webhook_help: str = ""
     webhook_secret_from: str = (

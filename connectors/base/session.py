@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from .auth import NoAuth, Outgoing
 from .classify import ErrorRule, Heard, Reaction, error_for, reaction_for
 from .connector import Environment
-from .errors import ConfigurationProblem, ContractBroken, Exchange, SyncError
+from .errors import ConfigurationProblem, ContractBroken, Exchange, RateLimited, SyncError
 from .guard import GuardedAdapter, UrlGuard
 from .limits import LimitHeaders
 from .redact import HIDDEN, redact_body, redact_headers, redact_url
@@ -30,6 +31,8 @@ from .wire import Call, Params, is_shallow, network_failure, pairs_of, parsed_or
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
+#: what a request may take beside reading its answer: connecting, redirects, a token renewed before it
+LEEWAY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +197,13 @@ class ApiSession:
         expect_json: bool,
         follow: bool,
     ) -> Answer:
-        self._spend(quota_class, cost)
-        outgoing = call.outgoing(self._common_headers())
-        self._auth.apply(outgoing, self)
-        received, exchange = self._send(outgoing, is_repeatable=repeatable, guard=self._guard, follow=follow)
+        with self._slot(quota_class):
+            self._spend(quota_class, cost)
+            outgoing = call.outgoing(self._common_headers())
+            self._auth.apply(outgoing, self)
+            received, exchange = self._send(
+                outgoing, is_repeatable=repeatable, guard=self._guard, follow=follow
+            )
         self._observe(quota_class, received.headers)
         body, broken = self._body(received, expect_json, exchange)
         heard = self._heard(received, body, repeatable, exchange)
@@ -221,11 +227,29 @@ class ApiSession:
         )
 
     def _spend(self, quota_class: str, cost: int) -> None:
-        """Takes the request from each budget of its class; longer windows are counters of their own."""
-        budgets = self._budgets.get(quota_class) or self._budgets.get("default", [])
-        for number, budget in reversed(list(enumerate(sorted(budgets, key=lambda one: one.per_seconds)))):
-            name = quota_class if number == 0 else f"{quota_class}/{budget.per_seconds:g}s"
-            self.environment.gate.acquire(name, budget, cost=cost)
+        """Takes the request from each budget of its class, or from none; longer windows are counters of their own."""
+        gate = self.environment.gate
+        taken: list[tuple[str, RateBudget]] = []
+        found = self._budgets.get(quota_class) or self._budgets.get("default", [])
+        budgets = sorted(found, key=lambda one: one.per_seconds)
+        try:
+            for number, budget in reversed(list(enumerate(budgets))):
+                name = quota_class if number == 0 else f"{quota_class}/{budget.per_seconds:g}s"
+                gate.acquire(name, budget, cost=cost)
+                taken.append((name, budget))
+        except RateLimited:
+            for name, budget in taken:
+                gate.give_back(name, budget, cost=cost)
+            raise
+
+    def _slot(self, quota_class: str) -> AbstractContextManager[None]:
+        """One of the requests that may be under way at once. A class without a figure of its own counts as "default"."""
+        for name in (quota_class, "default"):
+            figures = [budget.concurrency for budget in self._budgets.get(name, ()) if budget.concurrency]
+            if figures:
+                longest = 2 * self.environment.timeout_seconds + LEEWAY_SECONDS
+                return self.environment.gate.slot(name, min(figures), longest=longest)
+        return nullcontext()
 
     def _send(
         self,

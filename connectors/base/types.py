@@ -36,6 +36,7 @@ class ExternalRecord:
 
     ``version`` is whatever the vendor's stale check wants (card version, ETag, updated_at); None if there is none.
     ``complete`` is False if this row may lack mapped fields (a thin list row): the engine then gets it by id.
+    ``updated_by`` is who changed it last, by name; "" where the vendor does not tell.
     """
 
     resource: str
@@ -43,6 +44,7 @@ class ExternalRecord:
     data: Mapping[str, Any]
     version: str | None = None
     updated_at: datetime | None = None
+    updated_by: str = ""
     url: str = ""
     container: str = ""
     parent_id: str | None = None
@@ -295,12 +297,16 @@ class SetUpTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RateBudget:
-    """Requests allowed per window and quota class; ``reserve`` is kept for people's own edits."""
+    """Requests allowed per window and quota class; ``reserve`` is kept for people's own edits.
+
+    ``concurrency`` is how many of the class may be under way at once, over all workers. 0 = no figure of its own: it
+    counts with the class "default", and without limit where that has none either.
+    """
 
     requests: int
     per_seconds: float
     quota_class: str = "default"
-    concurrency: int = 10
+    concurrency: int = 0
     reserve: float = 0.1
 
 

@@ -40,6 +40,7 @@ def _endpoint(name: str, path: str, pager: Any = FORWARD, **more: Any) -> Endpoi
         update_path=one,
         delete_path=one,
         pager=pager,
+        updated_by_at="_info.updatedBy",
         **more,
     )
 

@@ -59,6 +59,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         rows_at="cards",
         version_at="version",
         updated_at="updatedOn",
+        updated_by_at="updatedBy.fullName",  # a single card says it, the list does not
     ),
     "comment": Endpoint(
         "comment",

@@ -29,8 +29,11 @@ from connectors.base.types import (
 from .client import LeanKitClient
 from .webhooks import IGNORED, WEBHOOKS
 
-# the vendor publishes no figure; its headers say what is left, and they win over this
-REQUESTS = RateBudget(requests=300, per_seconds=60, concurrency=5)
+# The vendor publishes no figure; its headers say what is left in the minute, and they win. Until they speak: what
+# accounts typically get, in requests a minute and an hour, with at most ten under way.
+REQUESTS = RateBudget(requests=100, per_seconds=60, concurrency=10)
+HOURLY = RateBudget(requests=500, per_seconds=3600, concurrency=10)
+BUDGETS = (REQUESTS, HOURLY)
 
 _PRIORITY: Mapping[str, Any] = {
     "name": "enum",
@@ -160,7 +163,7 @@ def open_client(
 ) -> Client:
     if not base_url:
         raise ConfigurationProblem("Give your LeanKit address, for example https://acme.leankit.com.")
-    options = SessionOptions(budgets=(REQUESTS,), limits=LimitHeaders())
+    options = SessionOptions(budgets=BUDGETS, limits=LimitHeaders())
     session = ApiSession(api_root(base_url), _auth(secrets), environment, options)
     return LeanKitClient(CONNECTOR, session, settings)
 
@@ -204,7 +207,8 @@ CONNECTOR = Connector(
     settings=SETTINGS,
     resources=(USER, CARD, COMMENT),
     open=open_client,
-    budgets=(REQUESTS,),
+    budgets=BUDGETS,
+    retry_delays=(5, 10, 20),
     webhooks=WEBHOOKS,
     webhook_help="Registered by itself as a card automation where the account manages the board. By hand: board → "
     "Automations → Web service call, content type application/json, with the secret as signing key.",

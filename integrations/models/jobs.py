@@ -64,7 +64,8 @@ class SyncJob(models.Model):
     status = models.CharField(max_length=13, choices=JobStatus.choices, default=JobStatus.QUEUED)
     status_reason = models.CharField(max_length=500, blank=True, default="")
     resources = models.JSONField(default=list)  # empty = all of the integration's
-    options = models.JSONField(default=dict)  # {"full": bool, "direction": …, "job": id to roll back}
+    # {"full": bool, "direction": …, "reason": …, "job": id to roll back}
+    options = models.JSONField(default=dict)
     progress = models.JSONField(default=dict)  # {"resource", "pages", "done", "token"}
     total_records = models.PositiveIntegerField(default=0)
     success_count = models.PositiveIntegerField(default=0)

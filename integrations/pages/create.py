@@ -285,7 +285,12 @@ class Setup(HubView):
                 self.say(f"{integration.name} is set up and paused.")
             case _:
                 integration_enable(integration=integration, user=request.user)
-                self.say(f"{integration.name} is set up; the first sync is under way.")
+                then = (
+                    "the first sync is under way"
+                    if integration.auto_sync
+                    else "start its first sync when you like"
+                )
+                self.say(f"{integration.name} is set up; {then}.")
         return HttpResponseRedirect(reverse("hub:integration", args=[integration.pk]))
 
     def _go(self, pk: UUID, step: str) -> HttpResponseRedirect:

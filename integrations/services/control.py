@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from integrations.models import (
     FieldMap,
     Integration,
     IntegrationStatus,
+    JobKind,
     MappingState,
     Operation,
     StatusMap,
@@ -38,10 +40,11 @@ from integrations.services.credentials import (
     webhook_secret_rows,
 )
 from integrations.services.deliveries import Withdrawn, webhook_withdraw
+from integrations.services.jobs import job_request
 from integrations.services.logs import log_write
 from integrations.services.marks import mark_dirty
 from integrations.services.names import KindInForce, kinds_in_force, name_problems
-from integrations.services.problems import CheckFailed, InvalidSettings, NotNow, StaleSettings
+from integrations.services.problems import CheckFailed, InvalidSettings, JobAlreadyOpen, NotNow, StaleSettings
 from integrations.services.schedules import schedule_apply
 from integrations.services.status import integration_announce
 from integrations.services.validation import (
@@ -266,14 +269,17 @@ def integration_resume(*, integration: Integration, user: Any, now: datetime | N
     _set_status(
         integration, (IntegrationStatus.PAUSED,), IntegrationStatus.ACTIVE, user=user, reason="", now=now
     )
-    _catch_up(integration)
+    _catch_up(integration, user, now)
     return integration
 
 
 def integration_enable(
     *, integration: Integration, user: Any, tests: bool = True, now: datetime | None = None
 ) -> Integration:
-    """From DRAFT, ERROR or DISABLED to ACTIVE, after a passing connection test (H4). Raises ``CheckFailed``."""
+    """From DRAFT, ERROR or DISABLED to ACTIVE, after a passing connection test (H4). Raises ``CheckFailed``.
+
+    A run starts at once; the first one ever is the initial import, which also makes there what is only here.
+    """
     now = now or timezone.now()
     connector = registry.get(integration.connector)
     errors = secrets_missing(connector, integration_secrets(integration))
@@ -293,7 +299,7 @@ def integration_enable(
         IntegrationStatus.PAUSED,
     )
     _set_status(integration, allowed, IntegrationStatus.ACTIVE, user=user, reason="", now=now)
-    _catch_up(integration)
+    _catch_up(integration, user, now)
     return integration
 
 
@@ -349,13 +355,16 @@ def _set_status(
     return integration
 
 
-def _catch_up(integration: Integration) -> None:
+def _catch_up(integration: Integration, user: Any, now: datetime | None) -> None:
     WebhookDelivery.objects.filter(integration=integration, status=DeliveryStatus.HELD).update(
         status=DeliveryStatus.RECEIVED
     )
     wake("sync.drain_deliveries")
     wake("sync.drain_integration", integration_id=str(integration.id))
-    if integration.auto_sync:
+    if integration.auto_sync and integration.last_sync_at is None:
+        with suppress(JobAlreadyOpen):
+            job_request(integration=integration, kind=JobKind.INITIAL, user=user, now=now)
+    elif integration.auto_sync:
         wake("sync.start_scheduled", integration_id=str(integration.id))
 
 

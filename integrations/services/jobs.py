@@ -42,7 +42,8 @@ READING_KINDS = (JobKind.PREVIEW,)
 RUNNING_STATUSES = (IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED)
 #: how a run's reason begins that its sync window refused or cut short
 WINDOW_CLOSED = "Outside the integration's sync window."
-OPTIONS = {"full": bool, "direction": str, "job": str, "limit": int, "reason": str}
+OPTIONS = {"full": bool, "direction": str, "job": str, "reason": str}
+REASON_LENGTH = 300
 
 
 def job_request(
@@ -102,14 +103,27 @@ def _check_request(
             errors[f"options.{name}"] = [f"There is no such option. There are: {', '.join(OPTIONS)}."]
         elif type(value) is not wanted:
             errors[f"options.{name}"] = [f"This must be of type {wanted.__name__}."]
-    if options.get("direction", "both") not in SyncDirection.values:
-        errors["direction"] = [f"Choose one of: {', '.join(SyncDirection.values)}."]
+    if problem := _direction_problem(integration, options.get("direction", SyncDirection.BOTH)):
+        errors["direction"] = [problem]
+    if len(str(options.get("reason", ""))) > REASON_LENGTH:
+        errors["reason"] = [f"Say it in at most {REASON_LENGTH} characters."]
     if kind == JobKind.ROLLBACK and not options.get("job"):
         errors["options.job"] = ["Name the job that is to be taken back."]
     if integration.status == IntegrationStatus.DRAFT:  # a dry run of it needs the board, list … as well
         errors |= unpicked_problems(registry.get(integration.connector), integration.options)
     if errors:
         raise InvalidSettings(errors)
+
+
+def _direction_problem(integration: Integration, direction: Any) -> str:
+    """Why a run cannot go this way; "" if it can. It may do less than the integration does, never more."""
+    if direction not in SyncDirection.values:
+        return f"Choose one of: {', '.join(SyncDirection.values)}."
+    own = integration.sync_direction
+    if SyncDirection.BOTH in (direction, own) or direction == own:
+        return ""
+    said = SyncDirection(own).label.lower()
+    return f"This integration syncs {said}: choose “{own}”, or change its direction in the settings."
 
 
 def _check_status(integration: Integration, kind: str) -> None:

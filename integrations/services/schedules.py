@@ -13,6 +13,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from django_celery_beat.tzcrontab import TzAwareCrontab
 
 from integrations.models import Integration, IntegrationStatus, SyncFrequency
+from workspace.models import Tenant
 
 TASK = "sync.start_scheduled"
 
@@ -116,7 +117,7 @@ def run_every(integration: Integration) -> timedelta | None:
 
 def _crontab_span(integration: Integration) -> timedelta:
     """Between the last run that succeeded and the next, or between that and the one after it, if it is longer."""
-    zone = ZoneInfo(integration.tenant.time_zone)
+    zone = integration.tenant.zone
     minute, hour, day, month, weekday = integration.crontab.split()
     schedule = TzAwareCrontab(minute, hour, weekday, day, month, tz=zone)
 
@@ -155,6 +156,13 @@ def schedule_apply(integration: Integration) -> PeriodicTask | None:
     return entry
 
 
+def schedules_apply(tenant: Tenant) -> None:
+    """All of a tenant's entries anew: its time zone has changed."""
+    for integration in Integration.objects.for_tenant(tenant):
+        integration.tenant = tenant
+        schedule_apply(integration)
+
+
 def schedule_remove(integration: Integration) -> None:
     PeriodicTask.objects.filter(name=schedule_name(integration)).delete()
 
@@ -168,7 +176,7 @@ def maintenance_schedules_ensure() -> None:
         if row.name in existing:
             continue
         timing: dict[str, Any] = (
-            {"crontab": _crontab_row(row.crontab, "UTC")}
+            {"crontab": _crontab_row(row.crontab, ZoneInfo("UTC"))}
             if row.crontab
             else {"interval": _interval_row(row.every_seconds)}
         )
@@ -198,11 +206,11 @@ def _timing(integration: Integration) -> dict[str, Any]:
     frequency = SyncFrequency(integration.sync_frequency)
     text = CRONTABS.get(frequency) or (integration.crontab if frequency is SyncFrequency.CUSTOM else "")
     if text:
-        return {"crontab": _crontab_row(text, integration.tenant.time_zone), "interval": None}
+        return {"crontab": _crontab_row(text, integration.tenant.zone), "interval": None}
     return {"crontab": None, "interval": _interval_row(poll_seconds(integration))}
 
 
-def _crontab_row(text: str, zone: str) -> CrontabSchedule:
+def _crontab_row(text: str, zone: ZoneInfo) -> CrontabSchedule:
     """Times of day are the tenant's: 02:00 is its night."""
     minute, hour, day, month, weekday = text.split()
     values = {
@@ -211,7 +219,7 @@ def _crontab_row(text: str, zone: str) -> CrontabSchedule:
         "day_of_month": day,
         "month_of_year": month,
         "day_of_week": weekday,
-        "timezone": ZoneInfo(zone),
+        "timezone": zone,
     }
     return CrontabSchedule.objects.filter(**values).first() or CrontabSchedule.objects.create(**values)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from itertools import groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from celery.schedules import crontab
 
@@ -66,7 +65,7 @@ def next_run(integration: Integration, now: datetime) -> datetime | None:
     text = _crontab_of(values)
     if not text or not integration.auto_sync:
         return None
-    zone = ZoneInfo(integration.tenant.time_zone)
+    zone = integration.tenant.zone
     local = now.astimezone(zone).replace(tzinfo=None)
     found = _next_start(text, integration.sync_windows, local)
     return found.replace(tzinfo=zone) if found else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -57,7 +56,7 @@ def link(name: str, *arguments: Any, query: str = "") -> str:
 
 def clock(moment: datetime | None, tenant: Tenant) -> str:
     """A time in the tenant's zone, with the zone; "never" without one."""
-    return moment.astimezone(ZoneInfo(tenant.time_zone)).strftime("%d %b %Y, %H:%M %Z") if moment else "never"
+    return moment.astimezone(tenant.zone).strftime("%d %b %Y, %H:%M %Z") if moment else "never"
 
 
 def alert_message(alert: Alert, reason: str, now: datetime) -> Message:

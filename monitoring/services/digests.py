@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q
@@ -35,7 +34,7 @@ def digests_queue(now: datetime) -> int:
     """Queue today's digests of every tenant whose morning has come; how many. Safe to call at any time, and twice."""
     queued = 0
     for tenant in Tenant.objects.filter(pk__in=DigestChoice.objects.values("tenant")):
-        local = now.astimezone(ZoneInfo(tenant.time_zone))
+        local = now.astimezone(tenant.zone)
         if local.hour >= MORNING:
             queued += _queue(tenant, local, now)
     if queued:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q
@@ -84,7 +83,7 @@ class _Look:
 
     def __init__(self, tenant: Tenant, rule: AlertRule, readings: Readings, now: datetime) -> None:
         self.rule, self.now, self.terms = rule, now, terms_of(rule)
-        clock = now.astimezone(ZoneInfo(tenant.time_zone)).time()
+        clock = now.astimezone(tenant.zone).time()
         self.is_muted = is_muted(rule.mute_from, rule.mute_to, clock)
         only = rule.integration_id
         self.readings = {pk: value for pk, value in readings.items() if only is None or pk == only}

@@ -21,7 +21,7 @@ from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.services.withdrawals import withdraw_all
 from sync.work import Again, Outcome, Work
-from workspace.services import record_delete, record_restore
+from workspace.services import FieldEdit, record_delete, record_edited, record_restore
 
 WINDOW = timedelta(hours=24)
 #: a deletion budget never bites below this many: small boards have to be able to lose a card
@@ -216,16 +216,23 @@ def ask(work: Work, pair: Pair, *, deleted_here: bool) -> Outcome:
             group=ConflictGroup(RECORD_GROUP, (field,), reason),
             kind=kind,
             record_title=pair.title,
-            local_changed_at=pair.local.updated_at if pair.local else None,
-            external_changed_at=pair.external.updated_at if pair.external else None,
-            local_revision=pair.local.revision if pair.local else 0,
-            external_version=(pair.external.version or "") if pair.external else "",
+            **pair.last_changes(_last_edit(work)),
             now=now,
         )
     if work.mapping.state != MappingState.CONFLICT:
         log_pair(work, operation=Operation.CONFLICT, message=reason)
     leases.release(work.mapping, clean=True, state=MappingState.CONFLICT, state_reason=reason[:500])
     return Outcome.CONFLICT
+
+
+def _last_edit(work: Work) -> FieldEdit | None:
+    """When the record was edited or deleted here, and by whom; None if only this integration ever wrote it."""
+    mapping = work.mapping
+    if mapping.record_id is None:
+        return None
+    return record_edited(
+        tenant_id=mapping.tenant_id, record_id=mapping.record_id, besides=work.integration.id
+    )
 
 
 def carry_out_record_decision(

@@ -50,7 +50,10 @@ def dispatch() -> dict[str, int]:
 
 
 def scheduled_start(*, integration_id: UUID) -> SyncJob | None:
-    """A scheduled run of an integration; None if one is open already or it isn't running."""
+    """A scheduled run of an integration; None if one is open already or it isn't running.
+
+    The first one ever is the initial import: it also makes there what is only here, as the dry run says.
+    """
     now = runtime().now()
     integration = Integration.objects.running().filter(id=integration_id, auto_sync=True).first()
     if integration is None:
@@ -59,10 +62,11 @@ def scheduled_start(*, integration_id: UUID) -> SyncJob | None:
     waiting = [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRY_WAITING]
     if SyncJob.objects.filter(integration=integration, kind__in=bulk, status__in=waiting).exists():
         return None
+    is_first = integration.last_sync_at is None and not integration.read_only
     job = SyncJob.objects.create(
         tenant_id=integration.tenant_id,
         integration=integration,
-        kind=JobKind.SCHEDULED,
+        kind=JobKind.INITIAL if is_first else JobKind.SCHEDULED,
         options={"full": True} if _is_full_due(integration, now) else {},
         run_at=now,
         created_at=now,

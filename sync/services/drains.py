@@ -16,7 +16,7 @@ from sync.clients import Clients
 from sync.context import IntegrationContext
 from sync.runtime import runtime
 from sync.services.deferrals import references_resolve
-from sync.services.pair_sync import claimed_sync
+from sync.services.pair_sync import claimed_sync, has_synced, synced_note
 from sync.work import Outcome
 
 #: pairs claimed at once: enough to save queries, few enough that workers share fairly and leases hold
@@ -48,10 +48,15 @@ def integration_drain(*, integration_id: UUID) -> Counter[str]:
                 return outcomes
             looked_for_waiting = True  # what was made here or there may be what others waited for
             continue
+        synced, started_at = [], runtime().now()
         with Clients(integration) as clients:
             for mapping in claimed:
                 token = mapping.lease_token
-                outcomes[claimed_sync(mapping, context=context, correlation_id=token, clients=clients)] += 1
+                outcome = claimed_sync(mapping, context=context, correlation_id=token, clients=clients)
+                outcomes[outcome] += 1
+                if has_synced(mapping, outcome, since=started_at):
+                    synced.append(mapping)
+        synced_note(synced)
         integration.refresh_from_db()
         if integration.status not in {"ACTIVE", "DEGRADED"} or integration.read_only:
             return outcomes

@@ -7,13 +7,12 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from connectors.base.errors import ConfigurationProblem, RateLimited, Retryable, SyncError
-from connectors.base.types import Can
+from connectors.base.types import Can, Client
 from integrations import breaker
 from integrations.models import (
     AttemptOutcome,
@@ -28,26 +27,25 @@ from integrations.models import (
     SyncMethod,
 )
 from integrations.selectors import healths_of
-from integrations.services.jobs import WINDOW_CLOSED, job_announce
+from integrations.services.jobs import job_announce
 from integrations.services.logs import log_write
 from integrations.services.status import integration_degraded, integration_failed, integration_recovered
-from integrations.services.windows import is_open
+from reconcile.model import Direction
 from reconcile.retry import JOB, RetryPolicy
-from sync.context import IntegrationContext
+from sync.context import IntegrationContext, ResourceContext
 from sync.failures import OurFault
 from sync.runtime import runtime
 from sync.services import previews, rollbacks
 from sync.services.deferrals import references_resolve
 from sync.services.outbox import missing_pair_up
 from sync.services.pulls import HEARTBEAT, Pull, PullReport
+from sync.services.windows import why_not_now
 from workspace.ids import new_id
 from workspace.wakeups import wake
 
 logger = logging.getLogger(__name__)
 
 DEGRADED_SHARE = 0.1
-#: what may run while nothing may be written: these only look then
-LOOKING_KINDS = (JobKind.PREVIEW, JobKind.MANUAL, JobKind.INITIAL)
 METHODS = {JobKind.MANUAL: SyncMethod.MANUAL, JobKind.WEBHOOK: SyncMethod.WEBHOOK}
 
 
@@ -84,7 +82,7 @@ def job_run(*, job_id: UUID) -> JobStatus | None:
     if job is None:
         return None
     integration = job.integration
-    refusal = _refusal(job, integration)
+    refusal = why_not_now(job, integration)
     if refusal:
         return _close(job, JobStatus.SKIPPED, reason=refusal)
     job_announce(job)
@@ -139,29 +137,6 @@ def _claim(job_id: UUID) -> SyncJob | None:
     ).get(id=job_id)
 
 
-def _refusal(job: SyncJob, integration: Integration) -> str:
-    """Why the job can't run now; empty if it can."""
-    if integration.deleted_at is not None:
-        return "The integration was deleted."
-    if integration.status not in {IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED}:
-        if job.kind == JobKind.PREVIEW and integration.status in {
-            IntegrationStatus.DRAFT,
-            IntegrationStatus.PAUSED,
-        }:
-            return ""
-        return f"The integration is {integration.get_status_display().lower()}."
-    if integration.read_only and job.kind not in LOOKING_KINDS:
-        return "The integration is read only: nothing is written on either side. Sync by hand to see what would be."
-    if job.kind == JobKind.SCHEDULED and not window_is_open(integration, runtime().now()):
-        return WINDOW_CLOSED
-    return ""
-
-
-def window_is_open(integration: Integration, now: datetime) -> bool:
-    """True if bulk sync may run now; without windows it always may. Times are in the tenant's zone."""
-    return is_open(integration.sync_windows, now.astimezone(ZoneInfo(integration.tenant.time_zone)))
-
-
 def _work(job: SyncJob) -> JobStatus:
     match job.kind:
         case JobKind.PREVIEW:
@@ -188,41 +163,55 @@ def _pull(job: SyncJob) -> JobStatus:
     context = IntegrationContext(job.integration)
     client = runtime().open_client(job.integration, 5)
     total = _so_far(job)
+    direction = _direction(job)
+    chosen = [rc for rc in context.resources if not job.resources or rc.name in job.resources]
     try:
         _check_container(job, client)
-        for rc in context.resources:
-            if (
-                (job.resources and rc.name not in job.resources)
-                or Can.LIST not in rc.resource.can
-                or not rc.brings_in
-                or rc.name in job.progress.get("walked", ())
-            ):
-                continue
-            pull = Pull(
-                rc=rc,
-                client=client,
-                job=job,
-                full=bool(job.options.get("full")),
-                checkpoint=lambda report, name: _checkpoint(job, total, report, name, heeds=True),
-                method=METHODS.get(JobKind(job.kind), SyncMethod.POLL),
-                is_aside=job.kind == JobKind.WEBHOOK,
-                parent_id=str(job.options.get("parent", "")),
-            )
-            report = pull.run()
-            total.outcomes += report.outcomes
-            total.errors = (total.errors + report.errors)[:20]
-            total.pages += report.pages
-            total.warning = total.warning or report.warning
-            _walked(job, rc.name, total)
-            references_resolve(job.integration)
-        if job.kind in {JobKind.MANUAL, JobKind.INITIAL}:
-            for rc in context.resources:
-                if not job.resources or rc.name in job.resources:
-                    total.outcomes["to_create_there"] += missing_pair_up(rc)
+        if direction is not Direction.OUT:
+            for rc in chosen:
+                if (
+                    Can.LIST in rc.resource.can
+                    and rc.brings_in
+                    and rc.name not in job.progress.get("walked", ())
+                ):
+                    _pull_one(job, rc, client, total)
+        if direction is not Direction.IN and job.kind in {JobKind.MANUAL, JobKind.INITIAL}:
+            for rc in chosen:
+                total.outcomes["to_create_there"] += missing_pair_up(rc)
     finally:
         client.close()
+    if direction is not Direction.OUT:
+        Integration.objects.filter(id=job.integration_id).update(
+            clock_offset_seconds=getattr(client, "clock_offset_seconds", 0.0)
+        )
     wake("sync.drain_integration", integration_id=str(job.integration_id))
-    return _finish(job, total, getattr(client, "clock_offset_seconds", 0.0))
+    return _finish(job, total)
+
+
+def _direction(job: SyncJob) -> Direction:
+    """Which way the run was asked to go. What the integration itself does not do it does not do either."""
+    return Direction(job.options.get("direction") or Direction.BOTH)
+
+
+def _pull_one(job: SyncJob, rc: ResourceContext, client: Client, total: PullReport) -> None:
+    pull = Pull(
+        rc=rc,
+        client=client,
+        job=job,
+        full=bool(job.options.get("full")),
+        checkpoint=lambda report, name: _checkpoint(job, total, report, name, heeds=True),
+        method=METHODS.get(JobKind(job.kind), SyncMethod.POLL),
+        is_aside=job.kind == JobKind.WEBHOOK,
+        sends_out=_direction(job) is not Direction.IN,
+        parent_id=str(job.options.get("parent", "")),
+    )
+    report = pull.run()
+    total.outcomes += report.outcomes
+    total.errors = (total.errors + report.errors)[:20]
+    total.pages += report.pages
+    total.warning = total.warning or report.warning
+    _walked(job, rc.name, total)
+    references_resolve(job.integration)
 
 
 def _so_far(job: SyncJob) -> PullReport:
@@ -283,7 +272,7 @@ def _checkpoint(
     ).get(id=job.id)
     if is_cancelled:
         raise Cancelled
-    refusal = _refusal(job, integration)
+    refusal = why_not_now(job, integration)
     if refusal:
         is_late = integration.status in {IntegrationStatus.ACTIVE, IntegrationStatus.DEGRADED}
         raise Stopped(refusal, JobStatus.PARTIAL if is_late else JobStatus.CANCELLED)
@@ -306,17 +295,13 @@ def _counts(outcomes: Counter[str]) -> dict[str, int]:
     }
 
 
-def _finish(job: SyncJob, total: PullReport, clock_offset: float) -> JobStatus:
+def _finish(job: SyncJob, total: PullReport) -> JobStatus:
     outcomes = total.outcomes
     status = JobStatus.PARTIAL if outcomes["failed"] or total.warning else JobStatus.SUCCEEDED
     counts = _counts(outcomes)
     done = counts["total_records"]
     now = runtime().now()
-    Integration.objects.filter(id=job.integration_id).update(
-        last_sync_at=now,
-        last_success_at=now,
-        clock_offset_seconds=clock_offset,
-    )
+    Integration.objects.filter(id=job.integration_id).update(last_sync_at=now, last_success_at=now)
     breaker.record_success(job.integration, now=now)
     if done and outcomes["failed"] / done > DEGRADED_SHARE:
         integration_degraded(
@@ -375,7 +360,11 @@ def _preview(job: SyncJob) -> JobStatus:
     client = runtime().open_client(job.integration, 5)
     try:
         result = previews.preview(
-            context, client, resources=job.resources, checkpoint=lambda done: _preview_checkpoint(job, done)
+            context,
+            client,
+            resources=job.resources,
+            direction=_direction(job),
+            checkpoint=lambda done: _preview_checkpoint(job, done),
         )
     finally:
         client.close()
@@ -463,11 +452,13 @@ def _log(
     job: SyncJob, status: LogStatus, message: str, outcomes: Counter[str], error: SyncError | None = None
 ) -> None:
     now = runtime().now()
+    if reason := job.options.get("reason"):
+        message = f"{message.removesuffix('.')}. Asked for because: {reason}"
     log_write(
         integration=job.integration,
         job=job,
         operation=Operation.BULK_SYNC,
-        direction="in",
+        direction="out" if _direction(job) is Direction.OUT else "in",
         method=METHODS.get(JobKind(job.kind), SyncMethod.BATCH),
         resource=", ".join(job.resources)[:60],
         status=status,

@@ -24,9 +24,11 @@ from reconcile.digest import digest
 from reconcile.model import JSON, Held, HeldReason, Plan, Snapshot
 from sync import leases
 from sync.context import References
+from sync.edits import edits_load
 from sync.journal import log_pair
 from sync.pairs import Pair, state_after, without
 from sync.readback import is_explained
+from sync.reopened import stages_give_back
 from sync.runtime import runtime
 from sync.services import refusals
 from sync.services.deferrals import deferred
@@ -37,8 +39,10 @@ from workspace.services import record_update, record_values
 def merge(work: Work, pair: Pair) -> Outcome:
     """Carry out the plan of a pair that exists on both sides."""
     refs = References().load(work.integration, inward=pair.references_in(), outward=pair.references_out())
+    edits_load(work.rc, [pair])
     now = runtime().now()
     plan = pair.plan(refs, clock_offset=work.integration.clock_offset_seconds)
+    (plan,) = stages_give_back(work.rc, [(pair, plan)])
     plan = without(plan, pair.fighting(plan, now))
     bring_in(work, pair, plan, refs)
     if plan.to_external:
@@ -88,10 +92,7 @@ def _record_conflicts(work: Work, pair: Pair, plan: Plan, kind: ConflictKind) ->
             group=group,
             kind=kind,
             record_title=pair.title,
-            local_changed_at=pair.local.updated_at if pair.local else None,
-            external_changed_at=pair.external.updated_at if pair.external else None,
-            local_revision=pair.local.revision if pair.local else 0,
-            external_version=(pair.external.version or "") if pair.external else "",
+            **pair.last_changes(pair.last_edit(field.key for field in group.fields)),
             now=now,
         )
     if plan.decisions:

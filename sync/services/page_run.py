@@ -44,6 +44,9 @@ class PageRun:
     fetched_at: datetime
     method: SyncMethod = SyncMethod.POLL
     correlation_id: str = ""
+    sends_out: bool = (
+        True  # False: a run "in", which gives nothing a mark that people's edits have not given it
+    )
     is_alone: bool = False  # no other integration of the tenant has to hear of what this one brings in
     read: dict[str, Seen] = field(default_factory=dict)  # the page's records as far as they have been read
 

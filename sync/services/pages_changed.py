@@ -17,7 +17,9 @@ from integrations.services.marks import mark_dirty
 from reconcile.model import HeldReason, Plan
 from sync import scopes
 from sync.context import ResourceContext
+from sync.edits import edits_load
 from sync.pairs import Pair, state_after
+from sync.reopened import stages_give_back
 from sync.runtime import runtime
 from sync.services.deferrals import deferred
 from sync.services.page_run import PageCounts, PageRun, announce, external_columns, nominate, references_of
@@ -59,8 +61,11 @@ def plan_changed(run: PageRun, changed: dict[UUID, ExternalRecord], counts: Page
             continue
         pairs.append((mapping, _stored_pair(run, mapping, local, changed[mapping_id], waiting)))
     refs = references_of(run.rc, [pair for _, pair in pairs])
+    edits_load(run.rc, [pair for _, pair in pairs])
     offset = run.rc.integration.clock_offset_seconds
-    return [(mapping, pair, pair.plan(refs, clock_offset=offset)) for mapping, pair in pairs]
+    planned = [(pair, pair.plan(refs, clock_offset=offset)) for _, pair in pairs]
+    plans = stages_give_back(run.rc, planned)
+    return [(mapping, pair, plan) for (mapping, pair), plan in zip(pairs, plans, strict=True)]
 
 
 def _linked_creates(mapping_ids: list[UUID]) -> set[UUID]:
@@ -140,9 +145,14 @@ def apply_changed(run: PageRun, plans: Planned, counts: PageCounts) -> None:
     _write_bases(run, done, written, now)
     _write_conflicts(run, done, now)
     announce(run, [(mapping.id, mapping.record_id) for mapping, _, _ in done])
-    out = [mapping.id for mapping, _, plan in done if plan.to_external]
+    out = [m.id for m, _, plan in done if plan.to_external and not _is_for_later(run, m, plan)]
     if out:
         mark_dirty(mapping_ids=out, reason="to be sent", priority=5, method=run.method, now=now)
+
+
+def _is_for_later(run: PageRun, mapping: Mapping, plan: Plan) -> bool:
+    """True for what would go out though nobody edited it here, in a run that only brings in: a later run sends it."""
+    return bool(plan.to_external) and not run.sends_out and mapping.dirty_at is None
 
 
 def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], now: datetime) -> None:
@@ -157,9 +167,10 @@ def _write_bases(run: PageRun, done: Planned, written: dict[UUID, WriteResult], 
         )
         state, reason = state_after(held, open_conflict=has_conflict, waits=bool(plan.to_external))
         result = written.get(mapping.id)
+        fingerprint = "" if _is_for_later(run, mapping, plan) else pair.fingerprint
         assert pair.local is not None and pair.external is not None
         rows.append((
-            mapping.id, pair.base_local, pair.base_external, pair.provenance, pair.fingerprint, held,
+            mapping.id, pair.base_local, pair.base_external, pair.provenance, fingerprint, held,
             deferred(pair, plan), state, reason, result.revision if result else pair.local.revision,
             run.rc.field_map_version, *external_columns(pair.external, mapping), now if plan.to_local else mapping.last_in_at,
             now, pair.history,
@@ -188,15 +199,11 @@ def _write_conflicts(run: PageRun, done: Planned, now: datetime) -> None:
         )
     for mapping, pair, plan in done:
         for group in plan.conflicts:
-            assert pair.local is not None and pair.external is not None
             conflict_open(
                 mapping=mapping,
                 group=group,
                 kind=ConflictKind.BOTH_CHANGED if mapping.last_synced_at else ConflictKind.NO_AGREED_STATE,
                 record_title=pair.title,
-                local_changed_at=pair.local.updated_at,
-                external_changed_at=pair.external.updated_at,
-                local_revision=pair.local.revision,
-                external_version=pair.external.version or "",
+                **pair.last_changes(pair.last_edit(field.key for field in group.fields)),
                 now=now,
             )

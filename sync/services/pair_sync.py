@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from sync.runtime import runtime
 from sync.services import creates, deletes, merges
 from sync.services.withdrawals import withdraw_all
 from sync.work import Again, NotYet, Outcome, Work
-from workspace.services import InvalidRecord, RecordState, StaleRevision, records_read
+from workspace.services import InvalidRecord, RecordState, StaleRevision, records_read, records_synced
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,32 @@ def mapping_sync(
     correlation_id: str = "",
 ) -> Outcome:
     """Reconcile one pair now. May run twice, or in two workers at once, without harm. Never raises ``SyncError``."""
-    claimed = leases.claim([mapping_id], now=runtime().now())
+    started_at = runtime().now()
+    claimed = leases.claim([mapping_id], now=started_at)
     if not claimed:
         return Outcome.BUSY
-    return claimed_sync(claimed[0], context=context, job=job, correlation_id=correlation_id)
+    outcome = claimed_sync(claimed[0], context=context, job=job, correlation_id=correlation_id)
+    if has_synced(claimed[0], outcome, since=started_at):
+        synced_note(claimed)
+    return outcome
+
+
+def has_synced(mapping: Mapping, outcome: Outcome, *, since: datetime) -> bool:
+    """True if the pair was carried out since then, if only in part: another field of it may wait for a reviewer."""
+    return outcome is Outcome.APPLIED or (mapping.last_out_at is not None and mapping.last_out_at >= since)
+
+
+def synced_note(mappings: Iterable[Mapping]) -> None:
+    """The records of these pairs know when they last synced: one statement per record type for all of them.
+
+    What was brought in knows it already; this is for what was sent.
+    """
+    by_type: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
+    for mapping in mappings:
+        if mapping.record_id is not None:
+            by_type[(mapping.tenant_id, mapping.record_type)].append(mapping.record_id)
+    for (tenant_id, record_type), ids in by_type.items():
+        records_synced(tenant_id=tenant_id, record_type=record_type, ids=ids, now=runtime().now())
 
 
 def claimed_sync(

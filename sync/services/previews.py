@@ -12,7 +12,7 @@ from django.db import transaction
 
 from connectors.base.types import Can, Client
 from integrations.models import Cursor, Mapping, MappingState
-from reconcile.model import Plan, RecordAction, SideState, Snapshot
+from reconcile.model import Direction, Plan, RecordAction, SideState, Snapshot
 from reconcile.planner import plan_external_create
 from reconcile.records import record_action
 from sync import scopes
@@ -100,15 +100,19 @@ def preview(
     *,
     resources: Sequence[str],
     checkpoint: Callable[[int], None],
+    direction: Direction = Direction.BOTH,
 ) -> dict[str, Any]:
-    """What a sync would do now: ``{counts, records, shown}``. Reads both sides, writes neither."""
+    """What a sync would do now: ``{counts, records, shown}``. Reads both sides, writes neither.
+
+    ``direction`` as in a run: "in" tells nothing of what is only here, "out" reads nothing there.
+    """
     found = Preview()
     for rc in context.resources:
         if resources and rc.name not in resources:
             continue
-        if Can.LIST in rc.resource.can and rc.brings_in:
+        if Can.LIST in rc.resource.can and rc.brings_in and direction is not Direction.OUT:
             _inward(rc, client, found, checkpoint)
-        if rc.sends_out:
+        if rc.sends_out and direction is not Direction.IN:
             _outward(rc, found)
     return found.result()
 

@@ -92,6 +92,7 @@ class Pull:
     full: bool
     checkpoint: Callable[[PullReport, str], None]
     method: SyncMethod = SyncMethod.POLL
+    sends_out: bool = True  # see ``PageRun``
     parent_id: str = ""  # only the children of this one, where they are listed per parent
     is_aside: bool = False  # asked for by a webhook, perhaps beside a run: it leaves that run's place alone
     report: PullReport = field(default_factory=PullReport)
@@ -304,7 +305,9 @@ class Pull:
 
     def _page_run(self, fetched_at: datetime, read: dict[str, Seen]) -> PageRun:
         correlation_id = self.job.correlation_id if self.job else ""
-        return PageRun(self.rc, self.job, fetched_at, self.method, correlation_id, self._is_alone, read)
+        return PageRun(
+            self.rc, self.job, fetched_at, self.method, correlation_id, self.sends_out, self._is_alone, read
+        )
 
     @cached_property
     def _is_alone(self) -> bool:

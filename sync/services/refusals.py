@@ -14,6 +14,7 @@ from reconcile.kinds import ValueProblem
 from reconcile.model import JSON, ConflictGroup, FieldConflict, HeldReason, Plan, Unmapped
 from sync import leases
 from sync.context import References
+from sync.edits import edits_load_of
 from sync.pairs import Pair
 from sync.runtime import runtime
 from sync.work import Again, Work
@@ -51,16 +52,14 @@ def review(work: Work, pair: Pair, plan: Plan, refusal: RecordProblem, refs: Ref
         "raw": plan.to_external[key],
         "seen": digest(seen),
     }
+    edits_load_of(work.rc, pair, key)
     with transaction.atomic():
         conflict_open(
             mapping=work.mapping,
             group=ConflictGroup(key, (conflict,), f"{system} refused the value: {refusal.message}"[:500]),
             kind=ConflictKind.INVALID_TRANSITION if is_status else ConflictKind.REFUSED,
             record_title=pair.title,
-            local_changed_at=pair.local.updated_at if pair.local else None,
-            external_changed_at=pair.external.updated_at if pair.external else None,
-            local_revision=pair.local.revision if pair.local else 0,
-            external_version=(pair.external.version or "") if pair.external else "",
+            **pair.last_changes(pair.last_edit([key])),
             now=now,
         )
         leases.save(work.mapping, held={**work.mapping.held, key: hold})

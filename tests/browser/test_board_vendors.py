@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from boards.models import Board, Move
 from boards.services.opening import board_open
-from integrations.models import Integration, JobKind, Mapping, StatusMap
+from integrations.models import Integration, JobKind, Mapping, StatusMap, SyncJob
 from integrations.services.control import integration_create, integration_enable
 from integrations.services.jobs import job_request
 from integrations.services.statusmaps import status_map_refresh
@@ -48,7 +48,7 @@ class Vendor:
         )  # fmt: skip
         status_map_refresh(integration=self.integration, resource="card", user=manager)
         self.integration = integration_enable(integration=self.integration, user=manager)
-        job_run(job_id=job_request(integration=self.integration, kind=JobKind.INITIAL, user=manager).id)
+        job_run(job_id=SyncJob.objects.get(integration=self.integration, kind=JobKind.INITIAL).id)
 
     def _choose(self) -> None:
         """A card in a column that is its stage's way back, and another stage to move it to."""

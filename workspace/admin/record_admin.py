@@ -290,8 +290,11 @@ class RecordAdmin(TenantAdmin):
             self.message_user(request, "The field has its earlier value again.", messages.SUCCESS)
         except RecordMissing as missing:
             raise Http404(str(missing)) from missing
-        except (InvalidRecord, StaleRevision) as refused:
+        except InvalidRecord as refused:
             self.message_user(request, f"Not reverted. {refused}", messages.ERROR)
+        except StaleRevision as later:
+            said = f"Not reverted, so that a later edit is not lost: {later}."
+            self.message_user(request, said, messages.ERROR)
         return HttpResponseRedirect(self._url("history", record))
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

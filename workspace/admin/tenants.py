@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from workspace.hooks import zone_hooks
 from workspace.models import Membership, Role, Tenant
 
 from .base import TenantAdmin, tenant_of
@@ -36,6 +37,11 @@ class TenantAdminPage(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A tenant goes only with everything it holds: not by a click."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for hook in zone_hooks if "time_zone" in form.changed_data else ():
+            hook(obj)
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
         raise Http404(f"There is no tenant {object_id}.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
 from django.db import models
 
 from workspace.ids import new_id
+from workspace.zones import EXAMPLES, validate_zone, zone_names
 
 
 class Role(models.TextChoices):
@@ -20,7 +23,12 @@ class Tenant(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=80, unique=True)
-    time_zone = models.CharField(max_length=60, default="UTC")
+    time_zone = models.CharField(
+        max_length=60,
+        default="UTC",
+        validators=[validate_zone],
+        help_text=f"Times of day in schedules and sync windows are meant there: {EXAMPLES}.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -28,6 +36,11 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """UTC where the stored name is no zone that this machine knows."""
+        return ZoneInfo(self.time_zone if self.time_zone in zone_names() else "UTC")
 
     def get_additional_data(self) -> dict[str, str]:
         """What the audit log keeps beside the change: whose it is."""

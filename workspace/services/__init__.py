@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .reading import record_history, record_values, records_read
+from .reading import (
+    fields_edited,
+    record_edited,
+    record_history,
+    record_values,
+    records_read,
+    stages_before_done,
+)
 from .single import (
     record_create,
     record_delete,
@@ -13,6 +20,7 @@ from .single import (
     task_reopen,
 )
 from .types import (
+    FieldEdit,
     InvalidRecord,
     Origin,
     RecordMissing,
@@ -22,9 +30,10 @@ from .types import (
     WriteResult,
     WriteStatus,
 )
-from .writing import records_write
+from .writing import records_synced, records_write
 
 __all__ = [
+    "FieldEdit",
     "InvalidRecord",
     "Origin",
     "RecordMissing",
@@ -33,15 +42,19 @@ __all__ = [
     "StaleRevision",
     "WriteResult",
     "WriteStatus",
+    "fields_edited",
     "record_create",
     "record_delete",
+    "record_edited",
     "record_history",
     "record_restore",
     "record_revert_field",
     "record_update",
     "record_values",
     "records_read",
+    "records_synced",
     "records_write",
+    "stages_before_done",
     "task_complete",
     "task_reopen",
 ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
+from django.db.models import Max, Q, QuerySet
 
 from workspace.kinds import record_spec
-from workspace.models import Change, OriginKind, Record
+from workspace.models import Change, OriginKind, Record, TaskStage
+from workspace.panels import integration_names
 
-from .types import RecordState
+from .types import FieldEdit, RecordState
 
 _FIXED = ("id", "revision", "updated_at", "deleted_at", "external_sync_enabled", "external_metadata")
 #: up to so many ids the statement is not made anew
@@ -127,10 +129,72 @@ def record_history(*, tenant_id: UUID, record_type: str, record_id: UUID, limit:
     return list(changes.select_related("user").order_by("-id")[:limit])
 
 
-def who(change: Change | None) -> str:
-    """Who made a change, in words: a person's name, else where the change came from."""
+def fields_edited(
+    *, tenant_id: UUID, fields: Mapping[UUID, Collection[str]], besides: UUID | None = None
+) -> dict[UUID, dict[str, FieldEdit]]:
+    """When each of these fields of each record was last changed, and by whom: one query for all of them.
+
+    What the sync of the integration ``besides`` wrote is that side's word and does not count. A field that nobody
+    else has changed is absent. One query more where other integrations' syncs have to be named.
+    """
+    wanted = {record_id: set(names) for record_id, names in fields.items() if names}
+    if not wanted:
+        return {}
+    history = Change.objects.filter(tenant_id=tenant_id, record_id__in=list(wanted))
+    edits = _but_for(history, besides)
+    newest = Q()
+    for name in sorted(set().union(*wanted.values())):
+        naming = edits.filter(changes__has_key=name).order_by().values("record_id")
+        newest |= Q(id__in=naming.annotate(newest=Max("id")).values("newest"))
+    changes = list(history.filter(newest).select_related("user").order_by("id"))
+    names = integration_names(
+        {change.integration_id for change in changes if _is_sync(change) and change.integration_id}
+    )
+    found: dict[UUID, dict[str, FieldEdit]] = {}
+    for change in changes:
+        made = FieldEdit(change.created_at, who(change, names))
+        for name in wanted[change.record_id] & change.changes.keys():
+            found.setdefault(change.record_id, {})[name] = made
+    return found
+
+
+def record_edited(*, tenant_id: UUID, record_id: UUID, besides: UUID | None = None) -> FieldEdit | None:
+    """As ``fields_edited``, for the record as a whole: edited, deleted or restored; None if only that sync wrote it."""
+    history = Change.objects.filter(tenant_id=tenant_id, record_id=record_id)
+    change = _but_for(history, besides).select_related("user").order_by("-id").first()
+    if change is None:
+        return None
+    names = integration_names({change.integration_id} if change.integration_id else ())
+    return FieldEdit(change.created_at, who(change, names))
+
+
+def stages_before_done(*, tenant_id: UUID, record_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The stage that each task had when it was last done; absent for one that never had another. One query."""
+    if not record_ids:
+        return {}
+    done = Change.objects.filter(tenant_id=tenant_id, record_type="task", record_id__in=list(record_ids))
+    done = done.filter(changes__stage__to=TaskStage.DONE.value).order_by("id")
+    before = dict(done.values_list("record_id", "changes__stage__from"))
+    known = set(TaskStage.values) - {TaskStage.DONE.value}
+    return {record_id: stage for record_id, stage in before.items() if stage in known}
+
+
+def _but_for(history: QuerySet[Change], integration_id: UUID | None) -> QuerySet[Change]:
+    if integration_id is None:
+        return history
+    return history.exclude(origin=OriginKind.SYNC, integration_id=integration_id)
+
+
+def _is_sync(change: Change) -> bool:
+    return change.user is None and change.origin == OriginKind.SYNC
+
+
+def who(change: Change | None, names: Mapping[UUID, str] | None = None) -> str:
+    """Who made a change, in words: a person's name, else where it came from; the integration's name if it is known."""
     if change is None:
         return "someone"
     if change.user is not None:
         return change.user.get_full_name() or change.user.get_username()
+    if names and change.integration_id and _is_sync(change):
+        return names.get(change.integration_id, "an integration")
     return str(OriginKind(change.origin).label).lower()

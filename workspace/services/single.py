@@ -15,7 +15,7 @@ from workspace.kinds import record_spec
 from workspace.models import Change, ChangeKind, Record, TaskStage, Tenant
 from workspace.wakeups import wake_once
 
-from .reading import records_read, who
+from .reading import fields_edited, records_read, stages_before_done, who
 from .types import (
     InvalidRecord,
     Origin,
@@ -112,7 +112,8 @@ def record_revert_field(
 ) -> Record:
     """Give a field the value it had before a change: a new edit, like any other.
 
-    Raises RecordMissing if the change is not this record's, InvalidRecord if it did not touch the field.
+    Raises RecordMissing if the change is not this record's, InvalidRecord if it did not touch the field, and
+    StaleRevision, naming the later editor, if the field no longer holds what that change wrote.
     """
     change = Change.objects.filter(
         tenant=tenant, record_type=record_type, record_id=record_id, id=change_id
@@ -121,6 +122,10 @@ def record_revert_field(
         raise RecordMissing(f"{record_type} {record_id} has no change {change_id}")
     if field not in change.changes:
         raise InvalidRecord({field: [f"Change {change_id} did not touch {field}."]})
+    state = _state(tenant, record_type, record_id)
+    present = state.values.get(field, state.unsynced.get(field))
+    if present not in (change.changes[field]["to"], change.changes[field]["from"]):
+        raise _edited_since(tenant, record_type, record_id, field)
     return record_update(
         tenant=tenant,
         record_type=record_type,
@@ -128,8 +133,17 @@ def record_revert_field(
         values={field: change.changes[field]["from"]},
         origin=origin,
         now=now,
-        expected_revision=expected_revision,
+        expected_revision=state.revision if expected_revision is None else expected_revision,
     )
+
+
+def _edited_since(tenant: Tenant, record_type: str, record_id: UUID, field: str) -> StaleRevision:
+    """Who gave the field its present value, and when."""
+    record = _get(tenant, record_type, record_id)
+    last = fields_edited(tenant_id=tenant.pk, fields={record_id: [field]}).get(record_id, {}).get(field)
+    if last is None:
+        return StaleRevision(record, "someone", record.updated_at)
+    return StaleRevision(record, last.by, last.at)
 
 
 def task_complete(
@@ -154,22 +168,16 @@ def task_reopen(
     state = _state(tenant, "task", record_id)
     if state.values["stage"] != TaskStage.DONE:
         return _get(tenant, "task", record_id)
+    before = stages_before_done(tenant_id=tenant.pk, record_ids=[record_id])
     return record_update(
         tenant=tenant,
         record_type="task",
         record_id=record_id,
-        values={"stage": _stage_before_done(tenant, record_id)},
+        values={"stage": before.get(record_id, TaskStage.TODO.value)},
         origin=origin,
         now=now,
         expected_revision=expected_revision,
     )
-
-
-def _stage_before_done(tenant: Tenant, record_id: UUID) -> str:
-    history = Change.objects.filter(tenant=tenant, record_type="task", record_id=record_id)
-    history = history.filter(changes__stage__to=TaskStage.DONE.value).order_by("-id")
-    before = history.values_list("changes__stage__from", flat=True).first()
-    return before if before in TaskStage.values and before != TaskStage.DONE else TaskStage.TODO.value
 
 
 # ---------------------------------------------------------------- shared

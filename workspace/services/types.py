@@ -57,6 +57,14 @@ class RecordWrite:
     external_metadata: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FieldEdit:
+    """When a field was last changed, and by whom: a person's name, or the integration's that brought it."""
+
+    at: datetime
+    by: str
+
+
 class WriteStatus(StrEnum):
     CREATED = "created"
     UPDATED = "updated"

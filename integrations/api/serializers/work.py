@@ -20,6 +20,7 @@ from integrations.models import (
     WebhookDelivery,
 )
 from integrations.services.deliveries import body_as_text
+from integrations.services.jobs import REASON_LENGTH
 from workspace.access import Action
 
 
@@ -29,12 +30,27 @@ def may_see_payloads(context: Context[str, Any]) -> bool:
 
 
 class SyncIn(serializers.Serializer[Any]):
-    direction = serializers.ChoiceField(choices=SyncDirection.choices, required=False)
+    direction = serializers.ChoiceField(
+        choices=SyncDirection.choices,
+        required=False,
+        help_text="“in” reads the other side and makes nothing there, “out” reads nothing. Never more than the integration does.",
+    )
     resource_types = serializers.ListField(child=serializers.CharField(), required=False, default=list)
     full_sync = serializers.BooleanField(required=False, default=False)
     preview = serializers.BooleanField(
         required=False, default=False, help_text="A dry run: nothing is written."
     )
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=REASON_LENGTH, help_text="Why, for the log of the run."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "limit" in self.initial_data:
+            said = (
+                "A sync has no limit. Name resource_types to do less, or see with preview what it would do."
+            )
+            raise serializers.ValidationError({"limit": [said]})
+        return attrs
 
 
 class SyncOut(serializers.Serializer[Any]):

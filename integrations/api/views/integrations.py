@@ -187,8 +187,7 @@ class IntegrationViewSet(TenantViewSet):
         integration = self.get_object()
         data = self.valid(SyncIn)
         options: dict[str, Any] = {"full": data["full_sync"]}
-        if "direction" in data:
-            options["direction"] = data["direction"]
+        options |= {name: data[name] for name in ("direction", "reason") if data.get(name)}
         job = job_request(
             integration=integration,
             kind=JobKind.PREVIEW if data["preview"] else JobKind.MANUAL,

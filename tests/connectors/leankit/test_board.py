@@ -11,6 +11,7 @@ import pytest
 from connectors.base.errors import PermissionProblem, RecordGone, RecordProblem, StaleWrite
 from connectors.base.types import AbsenceKind
 from connectors.leankit import client as leankit_client
+from connectors.leankit.connector import CONNECTOR
 from integrations.services.statusmaps import status_class, status_suggestion
 from tests.connectors.leankit.spec import SPEC
 from tests.sandbox_fixtures import Stand
@@ -32,6 +33,22 @@ def stand(open_stand: Opener) -> Stand:
 
 def make(stand: Stand, key: str = "k1", **more: Any) -> Any:
     return stand.client.create("card", {**SAMPLE, **more}, key=key)
+
+
+def test_its_budget_is_a_minutes_and_an_hours_and_its_retries_are_three() -> None:
+    """H3, H6."""
+    allowed = [
+        (each.requests, each.per_seconds, each.concurrency, each.reserve) for each in CONNECTOR.budgets
+    ]
+    assert allowed == [(100, 60, 10, 0.1), (500, 3600, 10, 0.1)]
+    assert CONNECTOR.retry_delays == (5, 10, 20)
+
+
+def test_a_single_card_says_who_changed_it_last_and_a_row_of_the_list_does_not(stand: Stand) -> None:
+    card = make(stand)
+    assert stand.client.get("card", card.id).updated_by == card.data["updatedBy"]["fullName"] != ""
+    row = next(each for each in stand.client.list_page("card").records if each.id == card.id)
+    assert row.updated_by == ""
 
 
 def an_hour_ago() -> datetime:

@@ -259,13 +259,14 @@ def test_sync_now_queues_one_job_and_names_the_open_one(
     olga: User, as_user: AsUser, integration: Integration
 ) -> None:
     client, url = as_user(olga), f"{LIST}/{integration.id}/sync"
-    first = client.post(url, {"direction": "in", "resource_types": ["issue"], "full_sync": True})
+    asked = {"direction": "in", "resource_types": ["issue"], "full_sync": True, "reason": "after the move"}
+    first = client.post(url, asked)
     job = SyncJob.objects.get()
     assert (first.status_code, first.json()["job_id"], first.json()["status"]) == (202, str(job.id), "queued")
     assert (job.kind, job.resources, job.options) == (
         JobKind.MANUAL,
         ["issue"],
-        {"full": True, "direction": "in"},
+        {"full": True, "direction": "in", "reason": "after the move"},
     )
     assert job.triggered_by == olga
     second = client.post(url, {})
@@ -286,6 +287,8 @@ def test_a_preview_may_run_beside_it(olga: User, as_user: AsUser, integration: I
         ({"resource_types": ["milestone"]}, "resource_types"),
         ({"direction": "sideways"}, "direction"),
         ({"full_sync": "maybe"}, "full_sync"),
+        ({"limit": 5}, "limit"),
+        ({"reason": "x" * 301}, "reason"),
     ],
 )
 def test_a_bad_sync_request_queues_nothing(

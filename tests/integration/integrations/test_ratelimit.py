@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 import redis
@@ -12,6 +15,7 @@ import redis
 from connectors.base.errors import RateLimited
 from connectors.base.types import RateBudget
 from integrations.ratelimit import LocalStore, RedisStore, SharedGate, Store, budget_key
+from integrations.slots import RETRY_SECONDS, WAITS
 from workspace.ids import new_id
 
 BUDGET = RateBudget(requests=100, per_seconds=60, reserve=0.1)
@@ -121,6 +125,110 @@ def test_a_budget_of_one_request_can_be_spent(store: Store, clock: Clock, key: s
     gate(store, clock, key).acquire("default", RateBudget(requests=1, per_seconds=60))
 
 
+def test_what_is_given_back_was_not_spent(store: Store, clock: Clock, key: str) -> None:
+    one = gate(store, clock, key, person=True)
+    one.acquire("default", BUDGET, cost=60)
+    one.give_back("default", BUDGET, cost=60)
+    assert taken(one) == 100
+
+
+# -- at most so many at once -------------------------------------------------------------------------------
+
+
+def test_no_more_requests_are_under_way_than_may_be(store: Store, clock: Clock, key: str) -> None:
+    one, other = gate(store, clock, key), gate(store, clock, key, person=True)
+    with ExitStack() as under_way:
+        for holder in (one, other, one):
+            under_way.enter_context(holder.slot("default", 3, longest=90))
+        with pytest.raises(RateLimited) as caught, other.slot("default", 3, longest=90):
+            raise AssertionError("a fourth one is under way")
+        assert caught.value.retry_after == RETRY_SECONDS
+        with other.slot("search", 3, longest=90):
+            pass  # another class is another count
+    with other.slot("default", 1, longest=90):
+        pass
+
+
+def test_a_full_house_is_waited_out_briefly(store: Store, clock: Clock, key: str) -> None:
+    waits: list[float] = []
+    first = ExitStack()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            first.close()
+
+    first.enter_context(gate(store, clock, key).slot("default", 1, longest=90))
+    second = SharedGate(key, is_priority=False, store=store, clock=clock, sleep=sleep)
+    with second.slot("default", 1, longest=90):
+        assert waits == list(WAITS[:3])
+
+
+def test_a_slot_is_given_back_when_the_request_fails(store: Store, clock: Clock, key: str) -> None:
+    one = gate(store, clock, key)
+    for _ in range(3):
+        with pytest.raises(ConnectionError), one.slot("default", 1, longest=90):
+            raise ConnectionError
+    with one.slot("default", 1, longest=90):
+        pass
+
+
+def test_the_slot_of_a_dead_worker_ends_by_itself(store: Store, clock: Clock, key: str) -> None:
+    assert store.enter(f"{key}:default:slots", clock.now, "died", 1, clock.now + 90)
+    one = gate(store, clock, key)
+    clock.now += 89
+    with pytest.raises(RateLimited), one.slot("default", 1, longest=90):
+        pass
+    clock.now += 1
+    with one.slot("default", 1, longest=90):
+        pass
+
+
+def test_workers_side_by_side_never_pass_the_limit(store: Store, clock: Clock, key: str) -> None:
+    lock, under_way, most, done = threading.Lock(), 0, 0, 0
+
+    def work(number: int) -> None:
+        nonlocal under_way, most, done
+        one = SharedGate(key, is_priority=False, store=store, clock=clock, sleep=lambda seconds: None)
+        for _ in range(50):
+            try:
+                with one.slot("default", 3, longest=90):
+                    with lock:
+                        under_way += 1
+                        most = max(most, under_way)
+                    with lock:
+                        under_way -= 1
+                        done += 1
+            except RateLimited:
+                continue
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert 1 <= most <= 3 and done > 0
+    with ExitStack() as all_free:
+        for _ in range(3):
+            all_free.enter_context(gate(store, clock, key).slot("default", 3, longest=90))
+
+
+@pytest.mark.redis
+def test_slots_in_redis_and_without_it_are_given_alike(clock: Clock) -> None:
+    client = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+    local, shared, chance, key = LocalStore(), RedisStore(client), random.Random(11), f"test:{new_id().hex}"
+    now = clock.now
+    for _ in range(1000):
+        now += chance.choice([0, 0.5, 2])
+        holder, at_once = f"h{chance.randrange(6)}", chance.choice([1, 2, 4])
+        if chance.random() < 0.5:
+            until = now + chance.choice([1.0, 5.0])
+            assert shared.enter(key, now, holder, at_once, until) == local.enter(
+                key, now, holder, at_once, until
+            )
+        else:
+            local.leave(key, holder)
+            shared.leave(key, holder)
+    client.close()
+
+
 @pytest.mark.redis
 def test_the_script_and_the_fallback_decide_alike(clock: Clock) -> None:
     client = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
@@ -136,6 +244,9 @@ def test_the_script_and_the_fallback_decide_alike(clock: Clock) -> None:
             )
             local.observe(key, now, *seen)
             shared.observe(key, now, *seen)
+        if chance.random() < 0.1:
+            local.give_back(key, now, 10.0, 2.0)
+            shared.give_back(key, now, 10.0, 2.0)
         asked = 20.0, 10.0, float(chance.choice([1, 3])), chance.choice([0.0, 2.0])
         assert shared.take(key, now, *asked) == pytest.approx(local.take(key, now, *asked), abs=1e-6)
     client.close()

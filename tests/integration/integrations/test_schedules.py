@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
 from integrations.apps import _make_standing_rows
@@ -66,6 +68,27 @@ def test_the_night_is_the_tenants(integration: Integration, alice: User, tenant:
     integration.tenant.refresh_from_db()
     integration_update(integration=integration, user=alice, sync_frequency="daily")
     assert str(entry(integration).crontab.timezone) == "Asia/Tokyo"
+
+
+def test_a_tenant_that_moves_takes_its_schedules_along(
+    client: Client, integration: Integration, alice: User, tenant: Tenant
+) -> None:
+    integration_update(integration=integration, user=alice, sync_frequency="daily")
+    assert str(entry(integration).crontab.timezone) == "UTC"
+    client.force_login(alice)
+    url = reverse("admin:workspace_tenant_change", args=[tenant.pk])
+    assert client.post(url, {"name": tenant.name, "time_zone": "Europe/Berlin"}).status_code == 302
+    assert str(entry(integration).crontab.timezone) == "Europe/Berlin"
+    assert PeriodicTask.objects.filter(name__startswith="integration:").count() == 1
+
+
+def test_a_zone_from_before_that_is_none_counts_as_utc(
+    integration: Integration, alice: User, tenant: Tenant
+) -> None:
+    Tenant.objects.update(time_zone="Berlin")
+    integration.tenant.refresh_from_db()
+    integration_update(integration=integration, user=alice, sync_frequency="daily")
+    assert str(entry(integration).crontab.timezone) == "UTC"
 
 
 def test_by_hand_and_deleted_have_no_entry(integration: Integration, alice: User) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conflicts.models import ConflictResolution
+from connectors import registry
 from connectors.base.errors import (
     AlreadyExists,
     ConfigurationProblem,
@@ -62,15 +63,8 @@ def test_a_failing_push_is_tried_again_after_1_2_4_8_16_seconds_and_then_given_u
     exchange = Exchange(method="PATCH", url="https://vendor.example/cards/c1", status=503)
     hub.vendor.fail("update", Retryable("The service is busy.", status=503, exchange=exchange), times=6)
     _edit(hub, task)
-    waits = []
-    for _ in range(5):
-        Integration.objects.update(breaker_state="closed", breaker_failures=0)
-        pair = hub.pair(card)
-        waits.append((pair.next_attempt_at - hub.clock.at).total_seconds())
-        hub.clock.at = pair.next_attempt_at
-        hub.push()
+    assert _waits_until_given_up(hub, card) == [1, 2, 4, 8, 16]
     pair = hub.pair(card)
-    assert waits == [1, 2, 4, 8, 16]
     assert (pair.state, pair.is_dead, pair.attempts, pair.error_code) == ("error", True, 6, "remote_fault")
     assert pair.last_error == "The service is busy."
     attempts = list(JobAttempt.objects.filter(mapping=pair).order_by("id"))
@@ -79,6 +73,30 @@ def test_a_failing_push_is_tried_again_after_1_2_4_8_16_seconds_and_then_given_u
     assert attempts[0].exchange["url"] == exchange.url and attempts[0].http_status == 503
     hub.clock.wait(days=1)
     assert hub.push() == {} and hub.vendor.count("update") == 6
+
+
+def _waits_until_given_up(hub: Hub, card: Any) -> list[float]:
+    """Seconds before each further try."""
+    waits = []
+    while (pair := hub.pair(card)).next_attempt_at is not None:
+        Integration.objects.update(breaker_state="closed", breaker_failures=0)
+        waits.append((pair.next_attempt_at - hub.clock.at).total_seconds())
+        hub.clock.at = pair.next_attempt_at
+        hub.push()
+    return waits
+
+
+@pytest.mark.parametrize(("own", "waits"), [({}, [5, 10, 20]), ({"push": [3]}, [3])])
+def test_a_connectors_delays_are_kept_to_unless_the_integration_sets_its_own(
+    hub: Hub, linked: Linked, own: Any, waits: list[float]
+) -> None:
+    task, card = linked()
+    hub.vendor.retry_delays = registry.get("leankit").retry_delays
+    hub.configure(retry_policy=own)
+    hub.vendor.fail("update", Retryable("The service is busy.", status=503), times=9)
+    _edit(hub, task)
+    assert _waits_until_given_up(hub, card) == waits
+    assert hub.pair(card).is_dead
 
 
 def test_a_dead_letter_is_requeued_with_its_tries_kept(hub: Hub, linked: Linked) -> None:

@@ -27,6 +27,7 @@ from integrations.services.mappings import mapping_sync_now
 from live.models import LiveEvent
 from sync.runtime import runtime
 from sync.services import dispatch, jobs, maintenance, outbox
+from sync.services.windows import window_is_open
 from tests.integration.sync.hub import START, Hub
 from tests.integration.sync.vendor import VendorClient
 from workspace.models import Change, OriginKind, Task
@@ -331,7 +332,7 @@ def test_a_window_over_midnight_belongs_to_the_day_it_opened_on(
     hub: Hub, day: int, hour: int, is_open: bool
 ) -> None:
     hub.integration.sync_windows = [{"days": [0], "from": "22:00", "to": "05:00"}]
-    assert jobs.window_is_open(hub.integration, START.replace(day=day, hour=hour)) == is_open
+    assert window_is_open(hub.integration, START.replace(day=day, hour=hour)) == is_open
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "ERROR", "DISABLED", "DRAFT"])
@@ -350,10 +351,18 @@ def test_nothing_runs_while_the_integration_does_not(hub: Hub, linked: Linked, s
 
 def test_a_scheduled_run_is_not_queued_beside_an_open_one(hub: Hub) -> None:
     first = dispatch.scheduled_start(integration_id=hub.integration.id)
-    assert first is not None and first.kind == "scheduled"
+    assert first is not None and first.kind == "initial_import"  # nothing was ever synced
     assert dispatch.scheduled_start(integration_id=hub.integration.id) is None
     jobs.job_run(job_id=first.id)
-    assert dispatch.scheduled_start(integration_id=hub.integration.id) is not None
+    second = dispatch.scheduled_start(integration_id=hub.integration.id)
+    assert second is not None and second.kind == "scheduled"
+
+
+def test_the_first_run_by_schedule_keeps_to_the_window_as_well(hub: Hub) -> None:
+    hub.configure(sync_windows=[{"days": [0], "from": "20:00", "to": "23:00"}])
+    first = dispatch.scheduled_start(integration_id=hub.integration.id)
+    assert first is not None and jobs.job_run(job_id=first.id) == "skipped"
+    assert hub.pull(JobKind.INITIAL, triggered_by=hub.person).status == "succeeded"
 
 
 def test_with_auto_sync_off_only_people_start_runs(hub: Hub) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from connectors.base.errors import Retryable
 from integrations.models import Integration, Mapping, SyncLog
 from sync.services import jobs
 from tests.integration.sync.hub import Hub
@@ -53,6 +54,53 @@ def test_an_edit_here_goes_there_and_names_only_what_changed(hub: Hub, linked: L
     assert hub.push() == {"applied": 1}
     assert hub.vendor.writes == [("update", card.id, {"name": "Paint the hull"})]
     assert hub.pair(card).state == "synced"
+
+
+def test_a_record_knows_when_it_last_synced_whichever_way_it_went(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.edit(task, title="Paint the hull")
+    made = hub.create(title="Only here")
+    hub.clock.wait(minutes=3)
+    sent_at = hub.clock.at
+    hub.push()
+    after = hub.fresh(task)
+    assert (after.last_external_sync_at, after.revision) == (sent_at, 2)
+    assert (hub.fresh(made).last_external_sync_at, hub.fresh(made).revision) == (sent_at, 1)
+    hub.clock.wait(minutes=3)
+    hub.sync(full=True)
+    assert hub.fresh(task).last_external_sync_at == sent_at  # nothing was to be done
+    hub.vendor.change(card, prio="L")
+    hub.sync()
+    assert hub.fresh(task).last_external_sync_at == hub.clock.at
+
+
+def test_a_field_that_was_sent_counts_though_another_waits_for_a_reviewer(hub: Hub, linked: Linked) -> None:
+    task, card = linked()
+    hub.edit(task, title="Ours", priority="high")
+    hub.vendor.change(card, name="Theirs")
+    assert hub.push() == {"conflict": 1} and card.data["prio"] == "H"
+    assert hub.fresh(task).last_external_sync_at == hub.clock.at
+
+
+def test_a_push_that_fails_is_no_sync(hub: Hub, linked: Linked) -> None:
+    task, _ = linked()
+    before = hub.fresh(task).last_external_sync_at
+    hub.vendor.fail("update", Retryable("The service is busy.", status=503))
+    hub.edit(task, title="Ours")
+    hub.push()
+    assert hub.fresh(task).last_external_sync_at == before
+
+
+def test_what_was_sent_is_noted_with_one_statement_for_all(hub: Hub) -> None:
+    cards = [hub.vendor.add("card", name=f"Card {number}") for number in range(6)]
+    hub.sync()
+    hub.clock.wait(minutes=1)
+    for card in cards:
+        hub.edit(hub.record(card), title="Ours")
+    with CaptureQueriesContext(connection) as asked:
+        assert hub.push() == {"applied": 6}
+    notes = [q for q in asked.captured_queries if q["sql"].startswith('UPDATE "workspace_task"')]
+    assert len(notes) == 1
 
 
 def test_an_edit_there_comes_here(hub: Hub, linked: Linked) -> None:

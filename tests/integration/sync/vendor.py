@@ -94,6 +94,7 @@ class Row:
     id: str
     data: dict[str, Any]
     updated_at: datetime
+    updated_by: str = "Their user"
     version: int = 1
     key: str = ""
     parent_id: str | None = None
@@ -118,6 +119,7 @@ class Vendor:
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     resources: tuple[Resource, ...] = RESOURCES
     page_size: int = 100
+    retry_delays: tuple[float, ...] = ()
     token: str = "account-1/board-1"
     gone_is_proven: bool = True  # 410, else 404
     repeats_keys: bool = False  # a create with a key it knows makes no second record
@@ -215,6 +217,7 @@ class VendorClient:
             data={"id": row.id, **json.loads(json.dumps(row.data))},
             version=str(row.version),
             updated_at=row.updated_at,
+            updated_by=row.updated_by,
             url=f"https://vendor.example/{row.id}",
             parent_id=row.parent_id,
             is_archived=row.is_archived,
@@ -403,6 +406,7 @@ def connector_of(vendor: Vendor) -> Connector:
         secrets=(),
         settings=(),
         resources=vendor.resources,
+        retry_delays=vendor.retry_delays,
         open=no_client,
         webhooks=VendorWebhooks(),
     )

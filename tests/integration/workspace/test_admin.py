@@ -431,6 +431,25 @@ def test_tenants_and_accounts_are_the_platform_operators(
     assert client.get(reverse("admin:auth_user_add")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Berlin", "“Berlin” is no time zone. Did you mean Europe/Berlin?"),
+        ("europe/berlin", "“europe/berlin” is no time zone. Did you mean Europe/Berlin?"),
+        ("new york", "“new york” is no time zone. Did you mean America/New_York?"),
+        ("../etc/passwd", "“../etc/passwd” is no time zone. Give its full name, for example Europe/Berlin"),
+        ("GMT+25", "“GMT+25” is no time zone. Give its full name, for example Europe/Berlin"),
+    ],
+)
+def test_a_tenants_time_zone_has_to_be_one(as_alice: Client, tenant: Tenant, name: str, said: str) -> None:
+    url = reverse("admin:workspace_tenant_change", args=[tenant.pk])
+    answer = as_alice.post(url, {"name": "Harbour", "time_zone": name})
+    (error,) = answer.context["adminform"].form.errors["time_zone"]
+    assert error.startswith(said)
+    tenant.refresh_from_db()
+    assert tenant.time_zone == "UTC"
+
+
 def test_the_list_of_changes_is_the_tenants_and_read_only(
     as_alice: Client, tenant: Tenant, other_tenant: Tenant, origin: Origin, system: Origin
 ) -> None:

@@ -307,6 +307,25 @@ def test_reverting_a_field_is_a_new_edit(tenant: Tenant, origin: Origin) -> None
     assert (back.title, back.rank, back.revision) == ("Fix the door", "z", 3)
 
 
+def test_a_field_that_somebody_has_changed_since_is_not_reverted(tenant: Tenant, origin: Origin) -> None:
+    task = make_task(tenant, origin)
+    where: dict[str, Any] = {"tenant": tenant, "record_type": "task", "record_id": task.id}
+    record_update(**where, origin=origin, now=LATER, values={"title": "Wrong", "rank": "z"})
+    change = Change.objects.filter(record_id=task.id).latest("id")
+    by_ben = Origin(OriginKind.USER, user=User.objects.create_user("ben"))
+    record_update(**where, origin=by_ben, now=LATER + timedelta(minutes=1), values={"title": "Right"})
+    record_update(**where, origin=origin, now=LATER + timedelta(minutes=2), values={"description": "More"})
+    revert: dict[str, Any] = {**where, "change_id": change.id, "origin": origin, "now": LATER}
+    with pytest.raises(StaleRevision) as caught:
+        record_revert_field(**revert, field="title")
+    assert (caught.value.changed_by, caught.value.changed_at) == ("ben", LATER + timedelta(minutes=1))
+    assert Task.objects.get(id=task.id).title == "Right"
+    back = record_revert_field(**revert, field="rank")  # that one nobody has touched
+    assert isinstance(back, Task) and (back.rank, back.title) == (task.rank, "Right")
+    again = record_revert_field(**revert, field="rank")  # nothing is left to take back
+    assert again.revision == back.revision
+
+
 def test_completing_and_reopening_restores_the_stage_from_before(tenant: Tenant, origin: Origin) -> None:
     task = make_task(tenant, origin, stage="review")
     done = task_complete(tenant=tenant, record_id=task.id, origin=origin, now=LATER)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -392,6 +394,59 @@ def test_every_window_of_a_budget_is_spent_and_the_vendors_figures_are_passed_on
     api.get("/x", quota_class="search")
     assert gate.taken == [("default/3600s", 500, 3), ("default", 100, 3), ("search", 30, 1)]
     assert gate.seen[0] == ("default", 100, 42, 9.0)
+
+
+class Hourly(OpenGate):
+    """A gate whose hour is used up, and that notes who is under way."""
+
+    def __init__(self) -> None:
+        self.balance: Counter[str] = Counter()
+        self.slots: list[str] = []
+        self.is_full = False
+
+    def acquire(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        if budget.per_seconds == 60 and self.is_full:
+            raise RateLimited("wait", retry_after=5)
+        self.balance[quota_class] += cost
+
+    def give_back(self, quota_class: str, budget: RateBudget, *, cost: int = 1) -> None:
+        self.balance[quota_class] -= cost
+
+    @contextmanager
+    def slot(self, quota_class: str, at_once: int, *, longest: float) -> Iterator[None]:
+        self.slots.append(f"{quota_class} of {at_once}")
+        yield
+        self.slots.append("back")
+
+
+def test_a_minute_without_room_takes_nothing_from_the_hour(web: responses.RequestsMock) -> None:
+    web.get(f"{BASE}/x", json={})
+    gate = Hourly()
+    api = session(options=SessionOptions(budgets=(RateBudget(100, 60), RateBudget(500, 3600))), gate=gate)
+    api.get("/x", cost=2)
+    gate.is_full = True
+    with pytest.raises(RateLimited):
+        api.get("/x", cost=3)
+    assert gate.balance == {"default": 2, "default/3600s": 2}
+
+
+def test_a_request_is_under_way_as_one_of_its_class_where_the_budget_says_how_many(
+    web: responses.RequestsMock,
+) -> None:
+    web.get(f"{BASE}/x", json={})
+    gate = Hourly()
+    budgets = (
+        RateBudget(100, 60, concurrency=10),
+        RateBudget(500, 3600, concurrency=4),
+        RateBudget(9, 60, "search"),
+    )
+    api = session(options=SessionOptions(budgets=budgets), gate=gate)
+    for quota_class in ("default", "search", "writes"):  # neither of the others has a figure of its own
+        api.get("/x", quota_class=quota_class)
+    assert gate.slots == ["default of 4", "back"] * 3
+    plain = session(options=SessionOptions(budgets=(RateBudget(9, 60),)), gate=gate)
+    plain.get("/x")
+    assert len(gate.slots) == 6
 
 
 def test_an_exhausted_budget_sends_nothing(web: responses.RequestsMock) -> None:

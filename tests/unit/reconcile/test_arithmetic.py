@@ -16,7 +16,7 @@ from reconcile.loops import WriteBudget, cycle_period, oscillates
 from reconcile.model import DeletePolicy, Direction, RecordAction, SideState
 from reconcile.paths import compile_path
 from reconcile.records import record_action
-from reconcile.retry import JOB, LEANKIT, RECORD_PUSH, RetryPolicy, parse_retry_after
+from reconcile.retry import JOB, RECORD_PUSH, RetryPolicy, parse_retry_after
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 S, A = SideState, RecordAction
@@ -83,7 +83,6 @@ def test_the_presets_are_those_of_the_requirements() -> None:
     """H3."""
     assert RECORD_PUSH.delays == (1, 2, 4, 8, 16) and RECORD_PUSH.attempts == 6
     assert JOB.delays == (60, 120, 240, 480, 960)
-    assert LEANKIT.delays == (5, 10, 20)
     assert RetryPolicy.exponential(base=1, retries=5).delays == RECORD_PUSH.delays
     assert RetryPolicy.exponential(base=60, retries=6, max_delay=600).delays == (60, 120, 240, 480, 600, 600)
 

@@ -180,6 +180,40 @@ def test_set_merges_do_not_depend_on_the_side(base: list[str], left: list[str], 
     assert set(one[0]) == {m for m in "xyz" if ((m in left) + (m in right) - (m in base)) >= 1}
 
 
+times_ = st.integers(-90, 90).map(lambda seconds: NOON + timedelta(seconds=seconds))
+
+
+@settings(max_examples=300)
+@given(
+    bases_, locals_, externals, policies, st.dictionaries(st.sampled_from(MAP.keys), times_),
+    st.sampled_from(MAP.keys), times_,
+)  # fmt: skip
+def test_when_a_field_was_edited_here_decides_for_no_other(
+    bases: Bases | None, local: Any, external: Any, policy: Policy, edited: Any, key: str, at: datetime
+) -> None:
+    before, after = (
+        _plan(bases, local, external, policy, Clocks(external=NOON, local_fields=times))
+        for times in (edited, {**edited, key: at})
+    )
+    together = {
+        other for other in MAP.keys if other in MAP.groups and MAP.groups[other] == MAP.groups.get(key)
+    }
+    for other in set(MAP.keys) - {key} - together:
+        assert _fate(before, other) == _fate(after, other)
+
+
+def _fate(made: Plan, key: str) -> tuple[Any, ...]:
+    return (
+        made.to_local.get(key),
+        made.to_external.get(key),
+        [decision for decision in made.decisions if decision.conflict.key == key],
+        [field for group in made.conflicts for field in group.fields if field.key == key],
+        key in made.agreed,
+        key in made.accepted,
+        key in made.held,
+    )
+
+
 @given(locals_, externals, policies, clocks_)
 def test_without_bases_no_value_is_overwritten_unless_someone_chose_a_side(
     local: Any, external: Any, policy: Policy, clocks: Clocks
