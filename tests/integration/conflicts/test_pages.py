@@ -355,12 +355,12 @@ def test_rules_are_listed_switched_moved_and_deleted(world: World) -> None:
 def test_a_rule_is_edited_in_its_place(world: World) -> None:
     integration, reviewer = world.integration(), world.client(Role.REVIEWER)
     for rule in ("prefer_local", "prefer_external"):
-        reviewer.post(reverse("desk:rule_new"), {"do": "save", "rule": rule, "field": "titel"})
+        reviewer.post(reverse("desk:rule_new"), {"do": "save", "rule": rule, "field": "title"})
     first, second = MergeRule.objects.order_by("position")
     address = reverse("desk:rule_edit", args=[second.pk])
     assert f'href="{address}"' in reviewer.get(reverse("desk:rule", args=[second.pk])).content.decode()
     shown = reviewer.get(address).content.decode()
-    assert 'value="prefer_external" selected' in shown and 'name="field" value="titel"' in shown
+    assert 'value="prefer_external" selected' in shown and 'name="field" value="title"' in shown
     changes = {
         "rule": "union",
         "field": "labels",
@@ -375,7 +375,7 @@ def test_a_rule_is_edited_in_its_place(world: World) -> None:
     assert 'name="expires_on" value="2999-12-31"' in reviewer.get(address).content.decode()
     assert reviewer.post(address, {"do": "save", "rule": "nonsense"}).status_code == 422
     assert world.client(Role.OPERATOR).get(address).status_code == 403
-    assert MergeRule.objects.get(pk=first.pk).field == "titel"
+    assert MergeRule.objects.get(pk=first.pk).field == "title"
 
 
 def test_a_rule_with_a_wrong_day_names_the_field(world: World) -> None:
