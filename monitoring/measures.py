@@ -30,6 +30,7 @@ from integrations.models import (
 from integrations.models import Mapping as PairMapping
 from integrations.pages.figures import BAD_LOGS, GOOD_LOGS, pulse
 from integrations.panels import COUNTERS, Tally
+from integrations.selectors import OF_SYNC
 from integrations.services.jobs import WINDOW_CLOSED
 from integrations.services.schedules import is_silent, run_every
 from monitoring.models import Metric
@@ -85,9 +86,7 @@ def _minutes(span: timedelta) -> float:
 
 def syncs(rows: QuerySet[SyncLog]) -> QuerySet[SyncLog]:
     """Log rows that are one sync which ended well or badly; tests and notes are not."""
-    return rows.filter(status__in=[*GOOD_LOGS, *BAD_LOGS]).exclude(
-        operation__in=[Operation.CHECK, Operation.CONFIG]
-    )
+    return rows.filter(operation__in=OF_SYNC, status__in=[*GOOD_LOGS, *BAD_LOGS])
 
 
 def error_percent(good: int, bad: int) -> float:

@@ -159,10 +159,17 @@ def figures(tenant: Tenant, every: list[Card], whole: Numbers, now: datetime) ->
     found = [
         Figure("Active integrations", f"{active} of {len(every)}", "?state="),
         Figure("Running now", str(whole.running), f"{jobs}?status=running"),
-        Figure("Success, last hour", percent(_rate(whole.good_hour, whole.bad_hour)), f"{logs}?since=1h"),
-        Figure("Success, 24 h", percent(_rate(whole.good, whole.bad)), f"{logs}?since=24h"),
         Figure(
-            "Failed syncs, 24 h", str(whole.bad), f"{logs}?status=bad&since=24h", "bad" if whole.bad else ""
+            "Success, last hour",
+            percent(_rate(whole.good_hour, whole.bad_hour)),
+            f"{logs}?operation=sync&since=1h",
+        ),
+        Figure("Success, 24 h", percent(_rate(whole.good, whole.bad)), f"{logs}?operation=sync&since=24h"),
+        Figure(
+            "Failed syncs, 24 h",
+            str(whole.bad),
+            f"{logs}?operation=sync&status=bad&since=24h",
+            "bad" if whole.bad else "",
         ),
     ]
     for counter in COUNTERS:

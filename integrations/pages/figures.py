@@ -22,13 +22,14 @@ from integrations.models import (
     IntegrationStatus,
     JobStatus,
     LogStatus,
+    MappingState,
     SyncJob,
     SyncLog,
 )
 from integrations.models import Mapping as PairMapping
 from integrations.panels import COUNTERS
 from integrations.registrations import silence_sentence
-from integrations.selectors import health_counts, health_from
+from integrations.selectors import OF_SYNC, health_counts, health_from
 from integrations.services.schedules import schedule_name
 from integrations.services.windows import next_run
 from workspace.models import Tenant
@@ -40,6 +41,9 @@ HOUR = timedelta(hours=1)
 GOOD_LOGS = (LogStatus.SUCCESS, LogStatus.CONFLICT_RESOLVED)
 BAD_LOGS = (LogStatus.FAILED, LogStatus.PARTIAL)
 BAD_JOBS = (JobStatus.FAILED, JobStatus.PARTIAL, JobStatus.DEAD)
+
+#: a pair in one of these goes no further until somebody decides
+FOR_SOMEBODY = (MappingState.IN_DOUBT, MappingState.HELD, MappingState.QUARANTINED)
 
 HEARTBEAT_KEY = "lockstep:beat"  # written by the dispatcher's tick, each second, in a worker
 HEARTBEAT_LATE = timedelta(seconds=15)
@@ -60,6 +64,7 @@ class Numbers:
     dead_jobs: int = 0
     dead_pairs: int = 0
     pairs: int = 0
+    waiting_pairs: int = 0  # for somebody to decide, see ``FOR_SOMEBODY``
     open: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     health_counts: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +92,7 @@ class Card:
 
     @property
     def needs_attention(self) -> bool:
-        return self.word.tone in ("warn", "bad") or self.numbers.dead > 0
+        return self.word.tone in ("warn", "bad") or self.numbers.dead + self.numbers.waiting_pairs > 0
 
     @property
     def initials(self) -> str:
@@ -130,7 +135,7 @@ def numbers_of(tenant: Tenant, now: datetime) -> dict[UUID, Numbers]:
     wanted = health_counts(now)
     for row in _log_counts(SyncLog.objects.filter(tenant=tenant), now):
         numbers = found.setdefault(row["integration_id"], Numbers())
-        numbers.good, numbers.bad = row["good"], row["bad"]
+        numbers.good, numbers.bad = row["ended_well"], row["ended_badly"]
         numbers.good_hour, numbers.bad_hour = row["good_hour"], row["bad_hour"]
         numbers.health_counts = {name: row[name] for name in wanted}
     for row in _job_counts(SyncJob.objects.filter(tenant=tenant), now):
@@ -142,12 +147,16 @@ def numbers_of(tenant: Tenant, now: datetime) -> dict[UUID, Numbers]:
         .filter(tenant=tenant)
         .order_by()
         .values("integration_id")
-        .annotate(pairs=Count("pk"), dead=Count("pk", filter=Q(is_dead=True)))
-        .values_list("integration_id", "pairs", "dead")
+        .annotate(
+            pairs=Count("pk"),
+            dead=Count("pk", filter=Q(is_dead=True)),
+            waiting=Count("pk", filter=Q(is_dead=False, state__in=FOR_SOMEBODY)),
+        )
+        .values_list("integration_id", "pairs", "dead", "waiting")
     )
-    for integration_id, count, dead in pairs:
+    for integration_id, count, dead, waiting in pairs:
         numbers = found.setdefault(integration_id, Numbers())
-        numbers.pairs, numbers.dead_pairs = count, dead
+        numbers.pairs, numbers.dead_pairs, numbers.waiting_pairs = count, dead, waiting
     for counter in COUNTERS:
         for integration_id, tally in counter.counts(tenant, now).items():
             numbers = found.setdefault(integration_id, Numbers())
@@ -156,17 +165,14 @@ def numbers_of(tenant: Tenant, now: datetime) -> dict[UUID, Numbers]:
 
 
 def _log_counts(rows: QuerySet[SyncLog], now: datetime) -> Iterable[Any]:
-    last_hour = Q(created_at__gt=now - HOUR)
-    good, bad = Q(status__in=GOOD_LOGS), Q(status__in=BAD_LOGS)
+    last_hour = Q(created_at__gt=now - HOUR, operation__in=OF_SYNC)
     return (
         rows.filter(created_at__gt=now - DAY)
         .order_by()
         .values("integration_id")
         .annotate(
-            good=Count("pk", filter=good),
-            bad=Count("pk", filter=bad),
-            good_hour=Count("pk", filter=good & last_hour),
-            bad_hour=Count("pk", filter=bad & last_hour),
+            good_hour=Count("pk", filter=last_hour & Q(status__in=GOOD_LOGS)),
+            bad_hour=Count("pk", filter=last_hour & Q(status__in=BAD_LOGS)),
             **health_counts(now),
         )
     )
@@ -251,6 +257,9 @@ def cause(row: Integration, numbers: Numbers, health: Health | None) -> str:
     if numbers.dead:
         what = "dead letter waits" if numbers.dead == 1 else "dead letters wait"
         return f"{numbers.dead} {what} for a decision."
+    if numbers.waiting_pairs:
+        what = "record waits" if numbers.waiting_pairs == 1 else "records wait"
+        return f"{numbers.waiting_pairs} {what} for somebody: held back, in doubt, or with a value that does not fit."
     return ""
 
 
@@ -268,7 +277,7 @@ def totals(found: Mapping[UUID, Numbers]) -> Numbers:
     for numbers in found.values():
         for name in (
             "good", "bad", "good_hour", "bad_hour", "running", "waiting", "failed_runs", "dead_jobs", "dead_pairs",
-            "pairs",
+            "waiting_pairs", "pairs",
         ):  # fmt: skip
             setattr(whole, name, getattr(whole, name) + getattr(numbers, name))
         for key, count in numbers.open.items():

@@ -17,7 +17,7 @@ from integrations.health import ENOUGH
 from integrations.models import DeliveryStatus, Integration, MappingState, SyncLog, WebhookDelivery
 from integrations.models import Mapping as PairMapping
 from integrations.registrations import registration_of, silence_sentence
-from integrations.selectors import RATED
+from integrations.selectors import OF_SYNC, RATED
 from integrations.services.credentials import webhook_url
 from integrations.services.deletion import integration_delete_preview
 from integrations.services.deliveries import delivery_replay
@@ -84,7 +84,9 @@ def success_rates(integration: Integration) -> list[tuple[str, float | None, str
         since = Q(created_at__gt=now - timedelta(days=days))
         wanted[f"good_{key}"] = Count("pk", filter=since & Q(status__in=GOOD_LOGS))
         wanted[f"bad_{key}"] = Count("pk", filter=since & Q(status__in=BAD_LOGS))
-    rows = SyncLog.objects.filter(integration=integration, created_at__gt=now - timedelta(days=30))
+    rows = SyncLog.objects.filter(
+        integration=integration, operation__in=OF_SYNC, created_at__gt=now - timedelta(days=30)
+    )
     found = rows.aggregate(**wanted)
     return [
         (label, rate(found[f"good_{key}"], found[f"bad_{key}"]), key) for key, (label, _) in spans.items()

@@ -17,6 +17,7 @@ from django.utils.dateparse import parse_datetime
 from integrations.audit import audit
 from integrations.models import Integration, Operation, SyncLog, SyncMethod
 from integrations.models.jobs import LogStatus
+from integrations.selectors import OF_SYNC
 from integrations.services.logs import logs_clear
 from integrations.services.problems import InvalidSettings
 from workspace.access import Action
@@ -38,6 +39,8 @@ SINCE = {
     "30d": timedelta(days=30),
 }
 SINCE_WORDS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+#: the action that stands for all that the figures count
+SYNCS = "sync"
 DIRECTIONS = {"in": "In", "out": "Out", "both": "Both"}
 HTTP_CLASSES = {"2": "2xx", "3": "3xx", "4": "4xx", "5": "5xx"}
 
@@ -46,7 +49,6 @@ def log_rows(tenant: Tenant, params: Any, now: datetime) -> QuerySet[SyncLog]:
     """The tenant's log under the filters of an address; what cannot be read is ignored."""
     rows = SyncLog.objects.filter(tenant=tenant)
     for name, column in (
-        ("operation", "operation"),
         ("direction", "direction"),
         ("method", "method"),
         ("resource", "resource"),
@@ -64,6 +66,8 @@ def log_rows(tenant: Tenant, params: Any, now: datetime) -> QuerySet[SyncLog]:
             rows = rows.filter(**{column: found}) if found else rows.none()
     if value := params.get("correlation"):
         rows = rows.filter(correlation_id=value)
+    if value := params.get("operation"):
+        rows = rows.filter(operation__in=OF_SYNC if value == SYNCS else [value])
     if value := params.get("status"):
         rows = rows.filter(status__in=BAD_LOGS) if value == "bad" else rows.filter(status=value)
     if (value := params.get("http")) in HTTP_CLASSES:
@@ -124,7 +128,7 @@ def log_context(
         "page": page,
         "filters": filter_words(request, FILTERS),
         "statuses": [("bad", "Failures"), *LogStatus.choices],
-        "operations": Operation.choices,
+        "operations": [(SYNCS, "Syncs"), *Operation.choices],
         "directions": DIRECTIONS.items(),
         "methods": SyncMethod.choices,
         "http_classes": HTTP_CLASSES.items(),

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import JobStatus, LogStatus, SyncJob
+from integrations.models import JobStatus, LogStatus, Operation, SyncJob
 from integrations.pages.figures import HEARTBEAT_KEY, pulse
 from integrations.wording import percent
 from tests.integration.pages.world import World
@@ -63,8 +63,10 @@ def test_what_needs_attention_comes_first_with_its_cause(world: World) -> None:
     world.integration("Broken", status="ERROR", status_reason="The token was refused.")
     world.integration("Waits", status="PAUSED", status_reason="Paused for the regatta.")
     world.integration("Tripped", breaker_state="open", breaker_failures=5, last_error="503")
+    for state in ("quarantined", "in_doubt", "synced"):
+        world.pair(world.integration(state.title()), state=state)
     html = html_of(world)
-    assert "2 of 4 need attention" in html
+    assert "4 of 7 need attention" in html
     assert (
         html.index("Needs attention")
         < html.index(">Broken<")
@@ -76,6 +78,7 @@ def test_what_needs_attention_comes_first_with_its_cause(world: World) -> None:
         "Paused for the regatta.",
         "Circuit open",
         "5 failures in a row. 503",
+        "1 record waits for somebody: held back, in doubt, or with a value that does not fit.",
     ):
         assert words in html
 
@@ -97,6 +100,7 @@ def test_every_number_agrees_with_the_list_it_links_to(world: World) -> None:
     for status in (LogStatus.SUCCESS, LogStatus.SUCCESS, LogStatus.SUCCESS, LogStatus.FAILED):
         world.log(board, status)
     world.log(board, LogStatus.FAILED, created_at=world.now - timedelta(days=2))
+    world.log(board, LogStatus.FAILED, operation=Operation.CHECK)  # no sync
     html = html_of(world)
     assert figure(html, "Open conflicts") == "2"
     assert figure(html, "Dead letters") == "2"
@@ -109,7 +113,7 @@ def test_every_number_agrees_with_the_list_it_links_to(world: World) -> None:
         "/admin/hub/conflicts/": 2,
         "/admin/hub/jobs/?status=bad&since=24h": 2,
         "/admin/hub/jobs/?status=running": 1,
-        "/admin/hub/logs/?status=bad&since=24h": 1,
+        "/admin/hub/logs/?operation=sync&status=bad&since=24h": 1,
         "/admin/hub/mappings/": 3,
     }
     for address, count in rows.items():
