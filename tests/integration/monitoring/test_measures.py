@@ -21,6 +21,7 @@ from integrations.models import (
 )
 from integrations.pages.figures import HEARTBEAT_KEY
 from integrations.services.jobs import WINDOW_CLOSED
+from integrations.services.schedules import maintenance_schedules_ensure
 from monitoring.measures import CannotMeasure, Scope, readings_of
 from monitoring.models import Metric
 from tests.integration.pages.world import World
@@ -130,6 +131,7 @@ def test_webhooks_are_silent_since_somebody_noticed(world: World) -> None:
 
 
 def test_the_workers_and_the_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    maintenance_schedules_ensure()  # a test with transactions of its own leaves the tables empty
     assert read(world, Metric.WORKER_DOWN) == {None: 60.0}  # no sign of life at all
     cache.set(HEARTBEAT_KEY, ago(world, minutes=7).isoformat())
     assert read(world, Metric.WORKER_DOWN) == {None: pytest.approx(7)}
