@@ -2,53 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from boards.models import Board
-from tests.browser.board_fixtures import BOARD, Desk, card, drag
+from tests.browser.board_fixtures import BOARD, Desk, card, carry, configure, drag, edit, live
 from tests.browser.conftest import Visits
 from tests.browser.house import House
-from workspace.models import OriginKind, Task
-from workspace.services import Origin, record_update
-
-
-def live(page: Page) -> Page:
-    expect(page.locator("[data-live-status]").first).to_have_text("Live")
-    return page
-
-
-def edit(house: House, task: Task, **values: Any) -> None:
-    house.worker.do(
-        record_update, tenant=house.tenant, record_type="task", record_id=task.pk, values=values,
-        origin=Origin(OriginKind.USER, user=house.people["operator"]), now=timezone.now(),
-    )  # fmt: skip
-
-
-def carry(page: Page, title: str, selector: str) -> None:
-    """As ``drag``, but following the place: the row that a card is taken from shrinks on the way."""
-    page.mouse.move(*middle(page, f"[data-card][aria-label={title}]"))
-    page.mouse.down()
-    for _ in range(3):
-        page.mouse.move(*middle(page, selector), steps=4)
-    page.mouse.up()
-
-
-def middle(page: Page, selector: str) -> tuple[float, float]:
-    box = page.locator(selector).bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def configure(house: House, **changes: Any) -> None:
-    def work() -> None:
-        board = Board.objects.get(tenant=house.tenant, record_type="task")
-        board.config |= changes
-        board.save()
-
-    house.worker.do(work)
 
 
 def test_a_moved_cards_badge_goes_from_pending_to_synced_by_itself(visit: Visits, house: House) -> None:

@@ -4,39 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from boards.models import Board, Source
-from boards.services.actors import Actor
-from boards.services.moves import Card, cards_move
-from boards.services.neighbours import Target
-from tests.browser.board_fixtures import BOARD, Desk, card, expect_column
+from tests.browser.board_fixtures import (
+    BOARD,
+    Desk,
+    card,
+    carry,
+    configure,
+    edit,
+    expect_column,
+    live,
+    middle,
+    put,
+    without,
+)
 from tests.browser.conftest import Visits
 from tests.browser.house import House
-from tests.browser.test_board_fresh import carry, configure, edit, live, middle
-from workspace.models import Task
-
-
-def put(house: House, task: Task, stage: str, **place: Any) -> None:
-    def work():
-        board = Board.objects.select_related("tenant").get(tenant=house.tenant, record_type="task")
-        cards_move(
-            board=board,
-            cards=[Card(task.pk)],
-            target=Target(stage, **place),
-            actor=Actor(source=Source.SYNC),
-            now=timezone.now(),
-        )
-
-    house.worker.do(work)
-
-
-def without(house: House, key: str) -> None:
-    stages = house.worker.do(
-        lambda: Board.objects.get(tenant=house.tenant, record_type="task").config["stages"]
-    )
-    configure(house, stages=[s for s in stages if s["key"] != key])
 
 
 def test_a_card_taken_back_to_the_tray_stays(visit: Visits, house: House, desk: Desk) -> None:
@@ -48,8 +32,11 @@ def test_a_card_taken_back_to_the_tray_stays(visit: Visits, house: House, desk: 
     page.mouse.move(*middle(page, "section[data-column=todo]"), steps=6)
     box = page.locator(".unplaced ol").bounding_box()
     page.mouse.move(box["x"] + box["width"] - 30, box["y"] + 10, steps=6)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.mouse.up()
-    page.wait_for_timeout(800)
+    expect(page.locator(".is-saving, .is-dragging")).to_have_count(0)
+    assert not [url for url in asked if url.endswith("/move")]
     assert house.fresh(cards["boat"]).stage == "review"
 
 
@@ -62,11 +49,16 @@ def test_a_drop_beside_a_card_that_was_moved_meanwhile(visit: Visits, house: Hou
     page.mouse.move(400, 400, steps=3)
     over = card(page, "roof").bounding_box()
     page.mouse.move(over["x"] + 60, over["y"] + 4, steps=8)
+    page.evaluate(
+        "window.heard = new Promise((done) => document.addEventListener('lockstep:KANBAN_ITEM_MOVED', done, {once: true}))"
+        ".then(() => true); undefined"
+    )
     put(house, cards["roof"], "done")
-    page.wait_for_timeout(1000)
+    assert page.evaluate("window.heard")
     page.mouse.up()
-    page.wait_for_timeout(1500)
     # either the drop is carried out or the person is told why not
+    carried_out = page.locator("ol[data-stage=todo] [data-card][aria-label=boat]:not(.is-saving)")
+    expect(carried_out.or_(page.get_by_role("alert")).first).to_be_visible()
     assert house.fresh(cards["boat"]).stage == "todo" or page.get_by_role("alert").count()
 
 
@@ -80,9 +72,11 @@ def test_what_was_missed_is_shown_after_the_drag(visit: Visits, house: House, de
     page.mouse.down()
     page.mouse.move(400, 400, steps=3)
     put(house, cards["roof"], "done")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.evaluate("window.dispatchEvent(new Event('online'))")
-    page.wait_for_timeout(1500)
     expect(page.locator("ol[data-stage=todo] .card__title")).to_have_text(["door", "roof"])
+    assert not [url for url in asked if "/moves?" in url]
     page.keyboard.press("Escape")
     page.mouse.up()
     expect_column(page, "todo", "door")
@@ -117,7 +111,7 @@ def test_lane_as_it_is_beside_a_card_of_another_lane(visit: Visits, house: House
     dialog.get_by_label("Position").select_option(label="After door")
     dialog.get_by_role("button", name="Move").click()
     expect(page.locator("#board-says")).to_have_text("boat moved to Review")
-    page.wait_for_timeout(1500)
+    expect(page.locator(".is-saving")).to_have_count(0)
     assert house.fresh(cards["boat"]).priority == "low"
     expect(in_lane(page, "low", "review")).to_have_text(["boat"])
 
@@ -134,6 +128,6 @@ def test_many_cards_dropped_in_a_lane_all_come_into_it(visit: Visits, house: Hou
         page.keyboard.press("x")
     carry(page, "boat", "[data-lane-row=high] section[data-column=review]")
     expect(page.locator("#board-says")).to_have_text("2 cards moved to Review")
-    page.wait_for_timeout(1500)
+    expect(page.locator(".is-saving")).to_have_count(0)
     assert house.fresh(cards["door"]).priority == "high"
     expect(in_lane(page, "high", "review")).to_have_count(2)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from boards.models import Board, Source
-from boards.services.actors import Actor
-from boards.services.moves import Card, cards_move
-from boards.services.neighbours import Target
-from tests.browser.board_fixtures import BOARD, Desk, expect_column
+from tests.browser.board_fixtures import BOARD, Desk, expect_column, live, put
 from tests.browser.conftest import PHONE, Visits
 from tests.browser.house import House
-from tests.browser.test_board_fresh import live
-from workspace.models import OriginKind, Task
+from workspace.models import OriginKind
 from workspace.services import Origin, RecordWrite, record_delete, records_read, records_write
 
 
@@ -54,26 +47,11 @@ def test_after_a_gap_every_card_is_read_again(visit: Visits, house: House, desk:
     expect(page.locator(".card__title", has_text="old")).to_have_count(0)
 
 
-def put(house: House, task: Task, stage: str, **place: Any) -> None:
-    def work():
-        board = Board.objects.select_related("tenant").get(tenant=house.tenant, record_type="task")
-        cards_move(
-            board=board,
-            cards=[Card(task.pk)],
-            target=Target(stage, **place),
-            actor=Actor(source=Source.SYNC),
-            now=timezone.now(),
-        )
-
-    house.worker.do(work)
-
-
 def test_a_column_that_gets_its_first_card_live_is_not_empty(visit: Visits, house: House, desk: Desk) -> None:
     cards = desk(boat="backlog", door="todo")
     page = live(visit("operator", BOARD))
     put(house, cards["boat"], "review")
     expect_column(page, "review", "boat")
-    page.wait_for_timeout(1200)
     expect(page.locator("section[data-column=review] .column__empty")).to_be_hidden()
 
 
@@ -82,7 +60,6 @@ def test_a_column_that_loses_its_last_card_live_is_empty(visit: Visits, house: H
     page = live(visit("operator", BOARD))
     put(house, cards["boat"], "review")
     expect_column(page, "review", "boat")
-    page.wait_for_timeout(1200)
     expect(page.locator("section[data-column=backlog] .column__empty")).to_be_visible()
 
 
@@ -100,33 +77,27 @@ def test_the_board_is_reached_by_tab_after_its_first_card_is_gone(
         now=timezone.now(),
     )
     expect_column(page, "backlog")
-    page.wait_for_timeout(1200)
     expect(page.locator('[data-card][tabindex="0"]')).to_have_count(1)
 
 
 def test_an_older_answer_does_not_win_over_a_newer(visit: Visits, house: House, desk: Desk) -> None:
     cards = desk(**{f"card {n:04}": "backlog" for n in range(60)})
     page = live(visit("operator", BOARD))
-    held = []
-    page.route("**/cards?*", lambda route: held.append((route, route.fetch())))
-    one = cards["card 0055"]
-
-    def wait(count):
-        for _ in range(60):
-            if len(held) >= count:
-                return
-            page.wait_for_timeout(100)
-        raise AssertionError(len(held))
-
-    put(house, one, "todo")
-    wait(1)
-    put(house, one, "review")
-    wait(2)
-    for route, answer in held:
-        route.fulfill(response=answer)
-        page.wait_for_timeout(300)
+    held: list[Route] = []
+    page.route("**/cards?*", lambda route: held.append(route))
+    answers = []
+    for number, stage in enumerate(("todo", "review")):
+        with page.expect_request("**/cards?*"):
+            put(house, cards["card 0055"], stage)
+        while len(held) <= number:  # its handler runs while the page is asked for something
+            page.evaluate("1")
+        answers.append(held[number].fetch())
+    for route, answer in reversed(list(zip(held, answers, strict=True))):
+        with page.expect_response("**/cards?*"):
+            route.fulfill(response=answer)
+        expect_column(page, "review", "card 0055")
     page.unroute("**/cards?*")
-    expect_column(page, "review", "card 0055")
+    expect_column(page, "todo")
 
 
 def test_shown_counts_follow(visit: Visits, house: House, desk: Desk) -> None:

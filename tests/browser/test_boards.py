@@ -16,7 +16,7 @@ from boards.services.checks import verify
 from integrations.models import Integration, JobKind
 from integrations.services.jobs import job_request
 from sync.services.jobs import job_run
-from tests.browser.board_fixtures import BOARD, Desk, card, column, drag, expect_column
+from tests.browser.board_fixtures import BOARD, Desk, card, column, drag, expect_column, scroll_to_card
 from tests.browser.conftest import PHONE, Visits, fits
 from tests.browser.house import House
 from workspace.models import OriginKind, Task
@@ -226,19 +226,8 @@ def test_a_thousand_cards_are_read_fifty_by_fifty_with_a_bounded_page(
 ) -> None:
     desk(**{f"card {number:04}": "backlog" for number in range(500)})
     page = visit("operator", BOARD)
-    cell = page.locator("ol[data-stage=backlog]")
-    for _ in range(40):
-        if page.get_by_text("card 0499", exact=True).count():
-            break
-        cell.evaluate("cell => { cell.scrollTop = cell.scrollHeight; }")
-        page.wait_for_timeout(120)
-        assert page.locator("[data-card]").count() <= 300
-    assert page.get_by_text("card 0499", exact=True).count() == 1
-    for _ in range(40):
-        if page.get_by_text("card 0000", exact=True).count():
-            break
-        cell.evaluate("cell => { cell.scrollTop = 0; }")
-        page.wait_for_timeout(120)
+    scroll_to_card(page, "ol[data-stage=backlog]", "card 0499")
+    scroll_to_card(page, "ol[data-stage=backlog]", "card 0000", up=True)
     titles = column(page, "backlog")
     assert titles == [f"card {number:04}" for number in range(len(titles))]
 
