@@ -17,7 +17,7 @@ from workspace.access import Action
 from workspace.models import Tenant
 
 from .base import HubView
-from .figures import Card, Numbers, cards, numbers_of, pulse, totals
+from .figures import Card, Numbers, cards, numbers_of, pulse, rate, totals
 
 STATES = {
     "attention": "Needs attention",
@@ -161,10 +161,10 @@ def figures(tenant: Tenant, every: list[Card], whole: Numbers, now: datetime) ->
         Figure("Running now", str(whole.running), f"{jobs}?status=running"),
         Figure(
             "Success, last hour",
-            percent(_rate(whole.good_hour, whole.bad_hour)),
+            percent(rate(whole.good_hour, whole.bad_hour)),
             f"{logs}?operation=sync&since=1h",
         ),
-        Figure("Success, 24 h", percent(_rate(whole.good, whole.bad)), f"{logs}?operation=sync&since=24h"),
+        Figure("Success, 24 h", percent(rate(whole.good, whole.bad)), f"{logs}?operation=sync&since=24h"),
         Figure(
             "Failed syncs, 24 h",
             str(whole.bad),
@@ -182,10 +182,6 @@ def figures(tenant: Tenant, every: list[Card], whole: Numbers, now: datetime) ->
         Figure("Records in sync", f"{whole.pairs:,}".replace(",", "\u202f"), reverse("hub:mappings"))
     )
     return found
-
-
-def _rate(good: int, bad: int) -> float | None:
-    return None if good + bad == 0 else 100 * good / (good + bad)
 
 
 def counts_for_navigation(whole: Numbers) -> dict[str, Any]:
